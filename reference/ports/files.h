@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files as the engine needs them: one kind of request, one door for its
+ * completion. The engine keeps names, share modes, locks, leases and access
+ * checks; a driver keeps bytes, attributes and directories.
+ *
+ * The engine fills a struct files_op, calls submit(), and from then on the
+ * operation belongs to the driver until it calls op->done(op). done() may be
+ * called from inside submit() (the caller must be finished with op and
+ * everything done() may free) or later, always on the engine's thread.
+ *
+ * Paths are UTF-8, relative to the share's root, components separated by '/',
+ * without leading '/', "." or ".."; the root itself is "". A driver never
+ * leaves the root, whatever symbolic links say. Times are Windows FILETIME
+ * (100 ns since 1601), 0 = leave alone when setting. Results are 0 or negative
+ * errno.
+ */
+#ifndef SMB3X_PORTS_FILES_H
+#define SMB3X_PORTS_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ports/auth.h"
+
+struct files_node; /* an open file, directory or stream of the driver */
+
+enum files_verb {
+	FILES_OPEN,      /* path, stream, open -> node, stat, created */
+	FILES_CLOSE,     /* node is gone afterwards, whatever result says */
+	FILES_STAT,      /* node -> stat */
+	FILES_LOOKUP,    /* path -> stat, name on disk (no node) */
+	FILES_READ,      /* node, offset, size, data -> transferred */
+	FILES_WRITE,     /* node, offset, size, data -> transferred */
+	FILES_FLUSH,     /* node: data and metadata reach the disk */
+	FILES_SET_STAT,  /* node, set: times, dos_attributes */
+	FILES_TRUNCATE,  /* node, offset = new end of file */
+	FILES_ALLOCATE,  /* node, offset = wanted allocation size */
+	FILES_ZERO,      /* node, offset, size: zero, deallocating if sparse */
+	FILES_RANGES,    /* node, offset, size -> ranges that hold data */
+	FILES_COPY,      /* node <- source: copy->from, offset, size; clone? */
+	FILES_READDIR,   /* node, dir: next batch of entries */
+	FILES_RENAME,    /* node, new path, replace? */
+	FILES_LINK,      /* node, new path, replace? */
+	FILES_UNLINK,    /* node: its name goes; directory must be empty */
+	FILES_STREAMS,   /* node -> streams, through dir */
+	FILES_GET_BLOB,  /* node, blob kind -> data, transferred */
+	FILES_SET_BLOB,  /* node, blob kind, data; size 0 removes */
+	FILES_GET_EA,    /* node -> dir batch of EAs, or one by name */
+	FILES_SET_EA,    /* node, name, data; size 0 removes */
+	FILES_STATFS,    /* -> fs */
+};
+
+enum files_create {
+	FILES_OPEN_EXISTING,    /* -ENOENT when missing */
+	FILES_CREATE_NEW,       /* -EEXIST when there */
+	FILES_OPEN_OR_CREATE,
+	FILES_TRUNCATE_EXISTING, /* overwrite: -ENOENT when missing */
+	FILES_TRUNCATE_OR_CREATE,
+};
+
+enum files_type { FILES_ANY, FILES_FILE, FILES_DIRECTORY };
+
+struct files_stat {
+	uint64_t inode, device;
+	uint64_t size, allocation;
+	uint64_t create_time, access_time, write_time, change_time;
+	uint32_t dos_attributes; /* FILE_ATTRIBUTE_*; NORMAL never set here */
+	uint32_t mode, nlink, uid, gid; /* st_mode as POSIX has it */
+	uint32_t reparse_tag;    /* 0 = none */
+	uint32_t ea_size;
+	bool directory;
+};
+
+struct files_open {
+	enum files_create how;
+	enum files_type type;    /* -ENOTDIR, -EISDIR when it is the other */
+	bool nocase;             /* an entry that differs in case is found */
+	bool read, write, append; /* what the node will be used for */
+	bool no_follow;          /* a symbolic link at the end is the target */
+	uint32_t dos_attributes; /* of a file that is made */
+	uint32_t mode;           /* permission bits of a file that is made */
+	uint64_t allocation;     /* hint, 0 = none */
+};
+
+/* A directory entry, stream or extended attribute in a batch. */
+struct files_entry {
+	const char *name; /* UTF-8, lives until the next READDIR of the op */
+	struct files_stat stat; /* directory entries; streams: sizes */
+	struct wire_view value; /* extended attributes */
+};
+
+struct files_range {
+	uint64_t offset, size;
+};
+
+struct files_fs {
+	uint64_t total, available, free; /* bytes */
+	uint32_t block_size, name_max;
+	uint64_t serial; /* volume serial number or fsid */
+	uint64_t files, files_free;
+	bool sparse, case_sensitive, read_only, clone;
+};
+
+enum files_blob { FILES_BLOB_SECURITY, FILES_BLOB_REPARSE, FILES_BLOB_OBJECT_ID };
+
+struct files_op {
+	enum files_verb verb;
+	struct files_port *port;
+	const struct auth_identity *who; /* whose rights */
+	struct files_node *node;
+	const char *path;       /* OPEN, LOOKUP; RENAME, LINK: the new path */
+	const char *stream;     /* OPEN: stream name, NULL = unnamed data */
+	const char *name;       /* EA name */
+	struct files_open open;
+	struct files_stat stat; /* in: SET_STAT (0 = leave alone); out: stat */
+	bool set_attributes;    /* SET_STAT: dos_attributes are to be set */
+	bool replace;           /* RENAME, LINK */
+	bool created;           /* out of OPEN: it was made now */
+	bool truncated;         /* out of OPEN: it was overwritten */
+	bool clone;             /* COPY: share extents or fail -EOPNOTSUPP */
+	struct files_node *from; /* COPY: source */
+	uint64_t from_offset;
+	uint64_t offset, size;
+	uint8_t *data;          /* READ, GET_BLOB: room for size bytes */
+	size_t transferred;
+	enum files_blob blob;
+	/* READDIR, STREAMS, GET_EA: up to entry_cap entries are filled;
+	 * entry_count 0 = end. rewind starts anew. RANGES: ranges likewise. */
+	struct files_entry *entries;
+	size_t entry_cap, entry_count;
+	bool rewind;
+	struct files_range *ranges;
+	size_t range_cap, range_count;
+	struct files_fs fs;
+	char actual_name[1024]; /* out of OPEN, LOOKUP: path as on disk */
+	int result;             /* 0 or -errno */
+	void (*done)(struct files_op *op);
+	void *ctx;              /* the engine's */
+};
+
+/* One per share. */
+struct files_port {
+	void (*submit)(struct files_port *port, struct files_op *op);
+	/* The operation's result does not matter any more: end it soon. */
+	void (*cancel)(struct files_port *port, struct files_op *op);
+	void (*destroy)(struct files_port *port);
+	bool read_only;
+};
+
+#endif
