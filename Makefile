@@ -2,16 +2,33 @@
 # The one entry: `make` builds, `make check` tests everything of ours,
 # `make conformance` judges a server. Each module's module.mk adds its parts.
 
+# VARIANT=asan: address and undefined-behaviour sanitizers; VARIANT=faulty:
+# rules can be broken by name (smb3xd --break ID). Each has a tree of its own.
 BUILD   ?= build
-CC      ?= gcc
+VARIANT ?= normal
+ifeq ($(VARIANT),normal)
+OUT     := $(BUILD)
+else
+OUT     := $(BUILD)/$(VARIANT)
+endif
+
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 PYTHON  := /usr/bin/python3
-GEN     := $(BUILD)/gen
+GEN     := $(OUT)/gen
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Wvla -Wpointer-arith -Wwrite-strings -Werror
 CFLAGS  ?= -O2 -g
 override CFLAGS += -std=gnu11 $(WARN) -fno-strict-aliasing -MMD -MP
 override CPPFLAGS += -D_GNU_SOURCE -Ireference -Iconformance -I$(GEN)
+ifeq ($(VARIANT),asan)
+override CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+                   -fno-sanitize-recover=all
+else ifeq ($(VARIANT),faulty)
+override CPPFLAGS += -DSMB3X_FAULTY
+endif
 
 .DEFAULT_GOAL := all
 .SECONDEXPANSION:
@@ -22,29 +39,29 @@ PROGRAMS :=
 UNIT_TESTS :=
 CHECKS :=
 
-obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+obj = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
-# $(call library,NAME,SOURCES): a static library $(BUILD)/lib/libNAME.a
+# $(call library,NAME,SOURCES): a static library $(OUT)/lib/libNAME.a
 define library
-$(BUILD)/lib/lib$(1).a: $(call obj,$(2))
+$(OUT)/lib/lib$(1).a: $(call obj,$(2))
 ALL_OBJ += $(call obj,$(2))
 endef
 
-# $(call program,NAME,SOURCES,LIBRARIES,LDLIBS): $(BUILD)/bin/NAME
+# $(call program,NAME,SOURCES,LIBRARIES,LDLIBS): $(OUT)/bin/NAME
 define program
-$(BUILD)/bin/$(1): $(call obj,$(2)) $(foreach l,$(3),$(BUILD)/lib/lib$(l).a)
-$(BUILD)/bin/$(1): LINK := $(4)
+$(OUT)/bin/$(1): $(call obj,$(2)) $(foreach l,$(3),$(OUT)/lib/lib$(l).a)
+$(OUT)/bin/$(1): LINK := $(4)
 ALL_OBJ += $(call obj,$(2))
-PROGRAMS += $(BUILD)/bin/$(1)
+PROGRAMS += $(OUT)/bin/$(1)
 endef
 
 # $(call unit_test,NAME,SOURCES,LIBRARIES,LDLIBS): a cmocka program that
 # `make check-unit` runs from the top of the tree
 define unit_test
-$(BUILD)/test/$(1): $(call obj,$(2)) $(foreach l,$(3),$(BUILD)/lib/lib$(l).a)
-$(BUILD)/test/$(1): LINK := $(4) -lcmocka
+$(OUT)/test/$(1): $(call obj,$(2)) $(foreach l,$(3),$(OUT)/lib/lib$(l).a)
+$(OUT)/test/$(1): LINK := $(4) -lcmocka
 ALL_OBJ += $(call obj,$(2))
-UNIT_TESTS += $(BUILD)/test/$(1)
+UNIT_TESTS += $(OUT)/test/$(1)
 endef
 
 MODULES := $(wildcard spec/module.mk tools/*/module.mk reference/*/module.mk \
@@ -53,25 +70,25 @@ include $(MODULES)
 
 all: $$(PROGRAMS)
 
-$(BUILD)/lib/%.a:
+$(OUT)/lib/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
-$(BUILD)/bin/% $(BUILD)/test/%:
+$(OUT)/bin/% $(OUT)/test/%:
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 	  -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LINK)
 
 # Generated headers exist before anything is compiled.
-$(BUILD)/obj/%.o: %.c | $$(GENERATED)
+$(OUT)/obj/%.o: %.c | $$(GENERATED)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # Sources that a generator wrote under $(GEN).
-$(BUILD)/obj/$(GEN)/%.o: $(GEN)/%.c | $$(GENERATED)
+$(OUT)/obj/$(GEN)/%.o: $(GEN)/%.c | $$(GENERATED)
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
@@ -81,7 +98,7 @@ check-unit: $$(UNIT_TESTS)
 check: check-unit $$(CHECKS)
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(OUT)
 
 .PHONY: all check check-unit clean
 
