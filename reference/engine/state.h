@@ -5,10 +5,16 @@
  * Only engine/ includes this.
  *
  * A command file has one entry, void cmd_NAME(struct request *req). It reads
- * req->pdu through the generated decoder, and ends in exactly one of
- *	request_reply(), request_fail(), request_submit() (go on in its done),
- *	request_park() (wait: CANCEL or an event of the engine ends it).
- * After any of these four it does not touch req again.
+ * the body with request_decode() and ends in exactly one of
+ *	request_reply(), request_fail(),
+ *	request_submit() (its done() goes on and ends in one of these again),
+ *	request_park() (an event of the engine, or on_cancel, goes on).
+ * After request_reply() and request_fail() req is gone. After request_submit()
+ * and request_park() it is not touched until done(), on_cancel() or the event
+ * runs; done() may already have run inside request_submit().
+ *
+ * Replies are dropped quietly when the connection is gone; done() and
+ * on_cancel() run all the same and clean up as usual.
  */
 #ifndef SMB3X_ENGINE_STATE_H
 #define SMB3X_ENGINE_STATE_H
@@ -17,6 +23,7 @@
 #include "engine/limits.h"
 #include "engine/list.h"
 #include "engine/rule.h"
+#include "engine/table.h"
 #include "crypto/crypto.h"
 #include "wire/all.h"
 
@@ -25,56 +32,93 @@ struct tree;
 struct open;
 struct file;
 struct request;
+struct credit_window;
+struct chain;
 
-enum conn_phase { CONN_NEW, CONN_NEGOTIATED, CONN_CLOSING };
+/* Time is in units of 100 ns (FILETIME). */
+#define TICKS_PER_MS 10000ull
+#define TICKS_PER_SECOND 10000000ull
 
+/* [MS-SMB2] 3.3.1.5 */
+struct engine {
+	struct engine_config config; /* shares and interfaces: our copies */
+	const struct auth_port *auth;
+	const struct host_port *host;
+	uint64_t now;
+	struct list conns, shares, session_list;
+	struct table sessions, opens; /* opens by FileId.Volatile */
+	struct list files;            /* struct file, by in_engine */
+	struct list waiting;          /* submitted requests, oldest first */
+	unsigned int open_count;
+	unsigned int background; /* file operations without a request */
+	uint64_t id_counter, id_secret, async_counter;
+	bool draining;
+	uint64_t drain_until;
+};
+
+/* [MS-SMB2] 3.3.1.7 */
 struct engine_conn {
 	struct engine *engine;
 	struct list_link in_engine;
 	struct link *link;
-	enum conn_phase phase;
-	bool gone;
-	unsigned int pending;         /* requests not yet answered */
-	uint16_t dialect;             /* 0 before NEGOTIATE, 0x02ff after the
-	                                 multi-protocol answer */
-	bool multi_credit;
+	bool closing;         /* we ended it: no more input */
+	bool gone;            /* the transport said so */
+	unsigned int holders; /* chains and the link */
+	uint64_t created;
+	uint16_t negotiate_dialect; /* 0xffff before NEGOTIATE, 0x02ff after
+				       the multi-protocol answer */
+	uint16_t dialect;           /* 0 = unknown */
+	bool multi_credit, should_sign;
+	bool constrained; /* nobody but anonymous so far */
+	bool can_encrypt; /* both sides, for this dialect */
 	uint32_t client_capabilities, server_capabilities;
 	uint16_t client_security_mode, server_security_mode;
 	struct wire_guid client_guid;
+	uint16_t client_dialects[LIMIT_DIALECTS];
+	unsigned int client_dialect_count;
 	uint16_t cipher, signing, preauth_hash_id; /* 0 = none */
 	uint8_t preauth_hash[64];
+	uint32_t max_transact, max_read, max_write;
 	struct credit_window *credits; /* engine/credits.c */
-	struct list requests;         /* in flight, by in_conn */
+	struct list requests;          /* in flight, by in_conn */
+	struct list bindings;          /* PreauthSessionTable */
+	struct list channels;          /* SessionTable, by in_conn */
+	unsigned int parked;
 };
 
 /* A connection that a session is bound to. [MS-SMB2] 3.3.1.14 */
 struct channel {
-	struct list_link in_session;
+	struct list_link in_session, in_conn;
+	struct session *session;
 	struct engine_conn *conn;
-	struct crypto_key signing;
-	uint8_t preauth_hash[64];
+	struct crypto_keys keys; /* signing: the channel's own */
 };
 
 enum session_state { SESSION_IN_PROGRESS, SESSION_VALID, SESSION_EXPIRED };
 
 /* [MS-SMB2] 3.3.1.8 */
 struct session {
+	struct engine *engine;
+	struct table_link by_id;
 	struct list_link in_engine;
 	uint64_t id;
 	enum session_state state;
 	unsigned int holders;
+	bool ended;                     /* not in the tables any more */
+	bool authenticated;             /* was valid once */
 	struct auth_exchange *exchange; /* while authentication goes on */
+	unsigned int legs;
 	struct auth_identity identity;
 	uint16_t dialect;
-	uint8_t session_key[64];
-	unsigned int session_key_size;
+	struct wire_guid client_guid;
+	uint8_t preauth_hash[64];
 	bool signing_required, encrypt, guest, anonymous;
-	struct crypto_key encryption, decryption;
-	uint16_t cipher;
-	uint64_t nonce;
+	bool has_keys; /* anonymous and guest may have none */
+	struct crypto_keys keys;
+	uint64_t nonce; /* counts sealed messages */
 	struct list channels, trees, opens;
 	uint32_t next_tree_id;
-	uint64_t created, last_used;
+	uint64_t last_used, expires; /* expires: UINT64_MAX = never */
 };
 
 /* [MS-SMB2] 3.3.1.9 */
@@ -85,33 +129,38 @@ struct tree {
 	struct share *share;
 	unsigned int holders;
 	uint32_t maximal_access;
-	bool encrypt, disconnected;
+	bool disconnected;
 };
 
+/* [MS-SMB2] 3.3.1.6 */
 struct share {
 	struct list_link in_engine;
 	struct engine_share config;
+	bool pipe;    /* IPC$ */
+	bool encrypt; /* by its own or the global policy */
+	bool removed; /* by a reload */
 	unsigned int holders;
 };
 
 /*
  * A file that is open at least once, found by (share port, device, inode,
- * stream): carries what is common to its opens.
+ * stream): carries what is common to its opens. Owned by the file commands.
  */
 struct file {
 	struct list_link in_engine;
 	struct files_port *port;
 	uint64_t device, inode;
-	char *stream;              /* NULL: unnamed data */
-	char *path;                /* as on disk, changes on rename */
+	char *stream; /* NULL: unnamed data */
+	char *path;   /* as on disk, changes on rename */
 	bool directory, delete_pending;
-	struct list opens;         /* by in_file */
-	struct list locks;         /* byte ranges, engine/lock.c */
+	struct list opens; /* by in_file */
+	struct list locks; /* byte ranges, engine/lock.c */
 	struct list lock_waiters;
 };
 
 /* [MS-SMB2] 3.3.1.10 */
 struct open {
+	struct table_link by_id;
 	struct list_link in_session, in_file;
 	struct smb2_fileid id;
 	struct session *session;
@@ -119,11 +168,12 @@ struct open {
 	struct file *file;
 	struct files_node *node;
 	unsigned int holders;
-	bool closing;
+	bool closing; /* request_open() finds it no more */
 	uint32_t granted_access, share_access, create_options;
 	bool delete_on_close;
 	uint8_t oplock_level;
 	uint16_t channel_sequence;
+	unsigned int outstanding, outstanding_before; /* 3.3.5.2.10 */
 	uint64_t position;         /* FilePositionInformation */
 	uint32_t mode;             /* FileModeInformation */
 	struct dir_search *search; /* engine/query_directory.c */
@@ -132,33 +182,45 @@ struct open {
 	void *extension;
 };
 
-/* The elements of one received message that belong together. */
-struct chain;
-
 typedef void request_cancel(struct request *req);
 
 struct request {
-	struct list_link in_conn;
+	struct list_link in_conn, in_waiting;
+	struct engine *engine;
 	struct engine_conn *conn;
-	struct session *session;   /* held */
-	struct channel *channel;
-	struct tree *tree;         /* held */
-	struct open *open;         /* held; set by request_open() */
+	struct session *session; /* held; NULL without one */
+	struct channel *channel; /* valid while session has it */
+	struct tree *tree;       /* held */
+	struct open *open;       /* held; set by request_open(), CREATE */
 	struct chain *chain;
-	struct blob *message;      /* held */
-	struct wire_view pdu;      /* header and body of this element */
+	const struct command *command;
+	struct wire_view pdu; /* header and body of this element */
 	struct smb2_header header;
-	uint16_t credit_charge;
+	uint16_t credit_charge; /* as charged: at least 1 */
 	bool encrypted, signed_;
-	uint64_t async_id;         /* 0 until an interim response left */
-	bool parked, cancelled;
+	bool related;      /* takes its ids from the element before */
+	bool counted_open; /* in open->outstanding */
+	bool last;         /* of its compound */
+	uint64_t async_id; /* 0 until an interim response left */
+	bool parked, submitted, cancelled;
+	uint32_t cancel_status; /* what on_cancel() is to answer */
 	request_cancel *on_cancel;
-	struct files_op op;        /* one at a time */
+	struct files_op op; /* one at a time */
+	void (*done)(struct files_op *op);
+	uint64_t submitted_at;
 	void *work;                /* the command's own, from request_alloc */
-	struct arena *arena;
+	struct arena_chunk *arena; /* newest chunk */
+	size_t arena_size;
 };
 
-/* Memory that lives as long as the request; zeroed. NULL without memory. */
+/* ---- request.c: what a command file may do with its request ---- */
+
+/* Decodes the body; false = answered with STATUS_INVALID_PARAMETER. */
+bool request_decode(
+	struct request *req, const struct wire_type *type, void *ret_body);
+
+/* Memory that lives as long as the request; zeroed, aligned to 16. NULL
+ * without memory or beyond LIMIT_ARENA. */
 void *request_alloc(struct request *req, size_t n);
 
 /* Ends the request with a body of the given type. */
@@ -171,28 +233,96 @@ void request_fail(struct request *req, uint32_t status);
 void request_fail_with(struct request *req, uint32_t status, uint32_t error_id,
 	struct wire_view data);
 
+/* Ends it without a response and ends the connection; why is for the log. */
+void request_disconnect(struct request *req, const char *why);
+
 /* Hands req->op to the share's files; done(op) goes on (op->ctx is req). An
- * interim response is sent by itself when the driver is slow. */
+ * interim response is sent by itself when the driver is slow. Fills in verb,
+ * port, who, ctx and done; everything else is the caller's, and stays as it
+ * was between two operations (clear it when that matters). */
 void request_submit(struct request *req, enum files_verb verb,
 	void (*done)(struct files_op *op));
 
-/* Wait with an interim STATUS_PENDING; on_cancel runs on CANCEL, and when the
- * session, tree or connection ends, and must end the request. */
-void request_park(struct request *req, request_cancel *on_cancel);
+/* Wait with an interim STATUS_PENDING. on_cancel runs on CANCEL, and when the
+ * session, tree or connection ends; it must end the request, with
+ * req->cancel_status or what the command's section says. Fails the request
+ * with STATUS_INSUFFICIENT_RESOURCES and returns false beyond LIMIT_ASYNC. */
+bool request_park(struct request *req, request_cancel *on_cancel);
 
-/* Finds the open a FileId names (related compounds: the previous one), checks
- * session and tree, sets and returns req->open; NULL = already failed. */
+/* Finds the open that a FileId names (related compounds: the one of the
+ * element before), checks session, tree and channel sequence, sets and
+ * returns req->open; NULL = already failed. */
 struct open *request_open(struct request *req, struct smb2_fileid id);
 
-/* Checks that a response of n bytes was paid for (CreditCharge) and is within
- * limits; false = already failed. */
+/* Checks that a payload of n bytes was paid for (CreditCharge, 3.3.5.2.5);
+ * false = already failed with STATUS_INVALID_PARAMETER. n is the larger one
+ * of what the request carries and what it asks for. */
 bool request_charge(struct request *req, uint64_t n);
 
-/* errno of a files_op to what the peer is told. */
+/* errno of a files_op (negative) to what the peer is told. */
 uint32_t status_of_errno(int error);
+
+/* Severity "error": success, information and warnings are false. */
+static inline bool status_is_error(uint32_t status)
+{
+	return status >> 30 == 3;
+}
 
 /* One line to the log about this request. */
 void request_log(struct request *req, enum log_level level, const char *event,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* ---- open.c ---- */
+
+/* A new open in the tables, one holder (the tables); NULL = a limit or no
+ * memory (STATUS_INSUFFICIENT_RESOURCES). session and tree are held. The
+ * caller sets file, node and access. CREATE also does
+ * req->open = open_hold(open) before request_reply(): elements of a related
+ * compound find it there. */
+struct open *open_create(struct request *req);
+struct open *open_hold(struct open *open);
+/* Accepts NULL; frees with the last holder (everything that hangs on it must
+ * be gone by then: open_close() sees to that). */
+void open_release(struct open *open);
+/* Out of the tables, and the tables' hold is dropped. */
+void open_remove(struct open *open);
+
+/* ---- written with the file commands ---- */
+
+/*
+ * close.c: ends an open whose session, tree or connection ends (and serves
+ * CLOSE): marks it closing, ends what is parked on it, drops locks and share
+ * mode at once, then deletes if it is due, closes the node (an operation of
+ * its own, counted in engine->background), calls open_remove(), and at last
+ * done(ctx). done may be NULL and may be called from inside.
+ */
+void open_close(struct open *open, void (*done)(void *ctx), void *ctx);
+
+/* ioctl_file.c: true when code is one of the files' (the request is then
+ * taken care of). The body was checked as 3.3.5.15 says; input is its data. */
+bool ioctl_file(struct request *req, const struct smb2_ioctl_request *body,
+	struct wire_view input);
+
+/* ioctl.c, for ioctl_file.c: the response with this output. */
+void ioctl_reply(struct request *req, uint32_t status,
+	const struct smb2_ioctl_request *body, struct wire_view output);
+
+void cmd_create(struct request *req);
+void cmd_close(struct request *req);
+void cmd_flush(struct request *req);
+void cmd_read(struct request *req);
+void cmd_write(struct request *req);
+void cmd_lock(struct request *req);
+void cmd_query_directory(struct request *req);
+void cmd_change_notify(struct request *req);
+void cmd_query_info(struct request *req);
+void cmd_set_info(struct request *req);
+
+/* ---- engine.c ---- */
+
+/* Unique, never 0 or UINT64_MAX, not to be guessed from earlier ones. */
+uint64_t engine_new_id(struct engine *engine);
+void engine_log(struct engine *engine, enum log_level level, const char *event,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 #endif
