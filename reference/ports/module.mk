@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+$(eval $(call library,ports,$(wildcard reference/ports/*.c)))
