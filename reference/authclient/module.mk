@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+$(eval $(call library,authclient,$(wildcard reference/authclient/*.c)))
