@@ -40,16 +40,19 @@ enum files_verb {
 	FILES_ZERO,      /* node, offset, size: zero, deallocating if sparse */
 	FILES_RANGES,    /* node, offset, size -> ranges that hold data */
 	FILES_COPY,      /* node <- source: copy->from, offset, size; clone? */
-	FILES_READDIR,   /* node, dir: next batch of entries */
+	FILES_READDIR,   /* node -> next batch of entries (never "." "..") */
 	FILES_RENAME,    /* node, new path, replace? */
 	FILES_LINK,      /* node, new path, replace? */
 	FILES_UNLINK,    /* node: its name goes; directory must be empty */
-	FILES_STREAMS,   /* node -> streams, through dir */
+	FILES_STREAMS,   /* node, offset = first wanted -> named streams */
 	FILES_GET_BLOB,  /* node, blob kind -> data, transferred */
 	FILES_SET_BLOB,  /* node, blob kind, data; size 0 removes */
-	FILES_GET_EA,    /* node -> dir batch of EAs, or one by name */
-	FILES_SET_EA,    /* node, name, data; size 0 removes */
+	FILES_GET_EA,    /* node, offset = first wanted -> EAs */
+	FILES_SET_EA,    /* node, name, data; size 0 removes; names differ in
+	                  * more than case */
 	FILES_STATFS,    /* -> fs */
+	FILES_REOPEN,    /* node, open: the rights of open.read/write, and
+	                  * truncation when open.how says so */
 };
 
 enum files_create {
@@ -86,9 +89,9 @@ struct files_open {
 
 /* A directory entry, stream or extended attribute in a batch. */
 struct files_entry {
-	const char *name; /* UTF-8, lives until the next READDIR of the op */
+	const char *name; /* UTF-8, in the op's text */
 	struct files_stat stat; /* directory entries; streams: sizes */
-	struct wire_view value; /* extended attributes */
+	struct wire_view value; /* extended attributes; in the op's text */
 };
 
 struct files_range {
@@ -119,6 +122,9 @@ struct files_op {
 	bool replace;           /* RENAME, LINK */
 	bool created;           /* out of OPEN: it was made now */
 	bool truncated;         /* out of OPEN: it was overwritten */
+	bool parent_missing;    /* -ENOENT of OPEN, LOOKUP, RENAME, LINK: a
+	                         * component before the last is not there or
+	                         * is no directory */
 	bool clone;             /* COPY: share extents or fail -EOPNOTSUPP */
 	struct files_node *from; /* COPY: source */
 	uint64_t from_offset;
@@ -127,9 +133,11 @@ struct files_op {
 	size_t transferred;
 	enum files_blob blob;
 	/* READDIR, STREAMS, GET_EA: up to entry_cap entries are filled;
-	 * entry_count 0 = end. rewind starts anew. RANGES: ranges likewise. */
+	 * entry_count 0 = end. rewind starts READDIR anew. RANGES: ranges. */
 	struct files_entry *entries;
 	size_t entry_cap, entry_count;
+	char *text;             /* room for the entries' names and values: */
+	size_t text_cap;        /* a batch ends early when it is used up */
 	bool rewind;
 	struct files_range *ranges;
 	size_t range_cap, range_count;

@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The Linux driver of ports/files.h: opening and closing, directories, the
+ * rights of users, and the way from submit() to done(). See linux.h for how
+ * a share is laid out on disk.
+ */
+#include "files/linux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "files/linux_share.h"
+#include "ports/work.h"
+
+static _Thread_local const struct auth_identity *lx_current;
+
+const struct auth_identity *lx_become(
+	struct lx_share *share, const struct auth_identity *who)
+{
+	const struct auth_identity *before = lx_current;
+
+	if (!share->privileged || who == before) {
+		return before;
+	}
+	lx_current = who;
+	/* Raw calls: these change the calling thread only. */
+	if (!who) {
+		setfsuid(0);
+		setfsgid(0);
+		syscall(SYS_setgroups, 0, NULL);
+		return before;
+	}
+	if (before) {
+		setfsuid(0);
+	}
+	syscall(SYS_setgroups, (size_t)who->group_count, who->groups);
+	setfsgid(who->gid);
+	setfsuid(who->uid);
+	return before;
+}
+
+const char *lx_text(struct files_op *op, size_t *used, const void *p, size_t n)
+{
+	char *at = op->text + *used;
+
+	if (op->text_cap - *used < n) {
+		return NULL;
+	}
+	memcpy(at, p, n);
+	*used += n;
+	return at;
+}
+
+static bool lx_may_create(const struct files_op *op)
+{
+	return op->open.how == FILES_CREATE_NEW ||
+	       op->open.how == FILES_OPEN_OR_CREATE ||
+	       op->open.how == FILES_TRUNCATE_OR_CREATE;
+}
+
+static bool lx_truncates(const struct files_op *op)
+{
+	return op->open.how == FILES_TRUNCATE_EXISTING ||
+	       op->open.how == FILES_TRUNCATE_OR_CREATE;
+}
+
+static void lx_node_destroy(struct files_node *node)
+{
+	struct lx_share *share = node->share;
+
+	pthread_mutex_lock(&share->lock);
+	if (node->prev) {
+		node->prev->next = node->next;
+	} else if (share->nodes == node) {
+		share->nodes = node->next;
+	}
+	if (node->next) {
+		node->next->prev = node->prev;
+	}
+	pthread_mutex_unlock(&share->lock);
+	if (node->dir) {
+		closedir(node->dir);
+	}
+	if (node->data >= 0) {
+		close(node->data);
+	}
+	close(node->fd);
+	free(node->path);
+	free(node->stream);
+	free(node);
+}
+
+/* Takes over fd, also on failure. */
+static int lx_node_create(struct lx_share *share, int fd, bool path_only,
+	const char *path, struct files_node **ret_node)
+{
+	struct files_node *node = calloc(1, sizeof *node);
+	struct files_stat stat;
+	int r = -ENOMEM;
+
+	if (node) {
+		node->path = strdup(path);
+		r = lx_stat_at(fd, "", &stat, &node->birth);
+	}
+	if (!node || !node->path || r < 0) {
+		if (node) {
+			free(node->path);
+		}
+		free(node);
+		close(fd);
+		return r < 0 ? r : -ENOMEM;
+	}
+	node->share = share;
+	node->fd = fd;
+	node->path_only = path_only;
+	node->data = -1;
+	node->inode = stat.inode;
+	node->device = stat.device;
+	node->mode = stat.mode;
+	pthread_mutex_lock(&share->lock);
+	node->next = share->nodes;
+	if (node->next) {
+		node->next->prev = node;
+	}
+	share->nodes = node;
+	pthread_mutex_unlock(&share->lock);
+	*ret_node = node;
+	return 0;
+}
+
+/* Replaces the O_PATH descriptor by one for data. */
+static int lx_get_data(struct files_node *node, bool read, bool write)
+{
+	int flags = write ? (read ? O_RDWR : O_WRONLY) : O_RDONLY;
+	char self[32];
+	int fd;
+
+	if (!S_ISREG(node->mode)) {
+		return S_ISDIR(node->mode) ? 0 : -EACCES;
+	}
+	snprintf(self, sizeof self, "/proc/self/fd/%d", node->fd);
+	fd = open(self, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0) {
+		return -errno;
+	}
+	dup3(fd, node->fd, O_CLOEXEC);
+	close(fd);
+	node->path_only = false;
+	return 0;
+}
+
+/* A stream's rights are those to its file. */
+static int lx_check_access(struct files_node *node, bool read, bool write)
+{
+	int mode = (read ? R_OK : 0) | (write ? W_OK : 0);
+
+	if (mode == 0 || faccessat(node->fd, "", mode,
+				 AT_EMPTY_PATH | AT_EACCESS) == 0) {
+		return 0;
+	}
+	return -errno;
+}
+
+static int lx_reopen(struct files_op *op)
+{
+	struct files_node *node = op->node;
+	bool truncate = lx_truncates(op);
+	bool write = op->open.write || op->open.append || truncate;
+	int r;
+
+	if (node->share->port.read_only && write) {
+		return -EROFS;
+	}
+	if (node->data >= 0) {
+		r = lx_check_access(node, op->open.read, write);
+	} else if (op->open.read || write) {
+		r = lx_get_data(node, op->open.read, write);
+	} else {
+		r = 0;
+	}
+	if (r == 0 && truncate && !S_ISDIR(node->mode)) {
+		int fd = node->data >= 0 ? node->data : node->fd;
+
+		r = ftruncate(fd, 0) < 0 ? -errno : 0;
+		op->truncated = r == 0;
+	}
+	return r < 0 ? r : lx_stat_node(node, &op->stat);
+}
+
+/* Makes the file or directory at op->actual_name. An fd or -errno. */
+static int lx_make(
+	struct lx_share *share, struct files_op *op, bool *ret_path_only)
+{
+	bool directory = op->open.type == FILES_DIRECTORY && !op->stream;
+	const char *name;
+	int fd, dir;
+
+	if (share->port.read_only) {
+		return -EROFS;
+	}
+	dir = lx_parent(share, op->actual_name, &name);
+	if (dir < 0) {
+		return dir;
+	}
+	*ret_path_only = directory;
+	if (!directory) {
+		fd = lx_openat(dir, name,
+			O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK,
+			op->open.mode & 0777);
+	} else if (mkdirat(dir, name, op->open.mode & 0777) < 0) {
+		fd = -errno;
+	} else {
+		fd = lx_openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	}
+	close(dir);
+	op->created = fd >= 0;
+	return fd;
+}
+
+/* What a new file begins with, when it is not what Linux says anyway. */
+static int lx_first_attributes(struct files_node *node, struct files_op *op)
+{
+	struct files_op set = {.set_attributes = true};
+	uint32_t usual = S_ISDIR(node->mode) ? 0x10 : 0x20;
+
+	set.stat.dos_attributes = op->open.dos_attributes;
+	if ((set.stat.dos_attributes | (usual & 0x10)) == usual) {
+		return 0;
+	}
+	/* Not lasting on a file system without room for it is no failure. */
+	lx_set_stat(node, &set);
+	return 0;
+}
+
+static int lx_check_type(const struct files_op *op, mode_t mode)
+{
+	if (op->stream) {
+		return 0;
+	}
+	if (S_ISDIR(mode) && op->open.type == FILES_FILE) {
+		return -EISDIR;
+	}
+	if (!S_ISDIR(mode) && op->open.type == FILES_DIRECTORY) {
+		return -ENOTDIR;
+	}
+	return 0;
+}
+
+/* Finds or makes the file itself. */
+static int lx_open_file(struct lx_share *share, struct files_op *op)
+{
+	bool found, path_only = true;
+	int fd, r, tries;
+
+	for (tries = 0; tries < 8; tries++) {
+		r = lx_resolve(share, op->path, op->open.nocase,
+			op->actual_name, &found);
+		op->parent_missing = r == -ENOENT;
+		if (r < 0) {
+			return r;
+		}
+		if (found && op->open.how == FILES_CREATE_NEW && !op->stream) {
+			return -EEXIST;
+		}
+		if (!found && !lx_may_create(op)) {
+			return -ENOENT;
+		}
+		fd = found ? lx_openat(share->root, op->actual_name,
+				     O_PATH | (op->open.no_follow ? O_NOFOLLOW
+								  : 0),
+				     0)
+			   : lx_make(share, op, &path_only);
+		/* Somebody else made or removed it in between. */
+		if (fd != -EEXIST && fd != -ENOENT) {
+			break;
+		}
+	}
+	if (fd < 0) {
+		return fd;
+	}
+	return lx_node_create(share, fd, path_only, op->actual_name, &op->node);
+}
+
+static int lx_open_stream(struct files_op *op)
+{
+	struct files_node *node = op->node;
+	bool make = lx_may_create(op);
+	int fd;
+
+	op->created = false;
+	node->stream = strdup(op->stream);
+	if (!node->stream) {
+		return -ENOMEM;
+	}
+	fd = lx_stream_open(node, op->stream, O_RDWR);
+	if (fd >= 0 && op->open.how == FILES_CREATE_NEW) {
+		close(fd);
+		return -EEXIST;
+	}
+	if (fd == -ENOENT && make) {
+		int r = lx_check_access(node, false, true);
+
+		if (r < 0 || node->share->port.read_only) {
+			return r < 0 ? r : -EROFS;
+		}
+		fd = lx_stream_open(node, op->stream, O_RDWR | O_CREAT);
+		op->created = fd >= 0;
+	}
+	node->data = fd;
+	return fd < 0 ? fd : 0;
+}
+
+static int lx_open(struct lx_share *share, struct files_op *op)
+{
+	bool made;
+	int r;
+
+	op->created = op->truncated = op->parent_missing = false;
+	r = lx_open_file(share, op);
+	if (r < 0) {
+		return r;
+	}
+	made = op->created;
+	r = lx_check_type(op, op->node->mode);
+	if (r == 0 && made) {
+		r = lx_first_attributes(op->node, op);
+	}
+	if (r == 0 && op->stream) {
+		r = lx_open_stream(op);
+	}
+	if (r == 0 && (!made || op->stream) && !op->created) {
+		r = lx_reopen(op);
+	} else if (r == 0) {
+		r = lx_stat_node(op->node, &op->stat);
+	}
+	if (r < 0) {
+		lx_node_destroy(op->node);
+		op->node = NULL;
+	}
+	return r;
+}
+
+static int lx_lookup(struct lx_share *share, struct files_op *op)
+{
+	struct files_node *node;
+	bool found;
+	int fd, r = lx_resolve(share, op->path, op->open.nocase,
+			op->actual_name, &found);
+
+	op->parent_missing = r == -ENOENT;
+	if (r < 0 || !found) {
+		return r < 0 ? r : -ENOENT;
+	}
+	fd = lx_openat(share->root, op->actual_name, O_PATH, 0);
+	if (fd < 0) {
+		return fd;
+	}
+	r = lx_node_create(share, fd, true, op->actual_name, &node);
+	if (r == 0) {
+		r = lx_stat_node(node, &op->stat);
+		lx_node_destroy(node);
+	}
+	return r;
+}
+
+/* What a directory entry is, symbolic links followed inside the share. */
+static int lx_entry_stat(struct files_node *directory, const char *name,
+	struct files_stat *ret_stat)
+{
+	struct lx_share *share = directory->share;
+	char *path = lx_node_path(directory), *full = NULL;
+	struct files_node *node;
+	int fd, r;
+
+	if (!path ||
+		asprintf(&full, "%s%s%s", path, *path ? "/" : "", name) < 0) {
+		free(path);
+		return -ENOMEM;
+	}
+	free(path);
+	fd = lx_openat(dirfd(directory->dir), name, O_PATH | O_NOFOLLOW, 0);
+	r = fd < 0 ? fd : lx_node_create(share, fd, true, full, &node);
+	if (r == 0 && S_ISLNK(node->mode)) {
+		lx_node_destroy(node);
+		fd = lx_openat(share->root, full, O_PATH, 0);
+		r = fd < 0 ? fd : lx_node_create(share, fd, true, full, &node);
+	}
+	free(full);
+	if (r < 0) {
+		return r;
+	}
+	r = lx_stat_node(node, ret_stat);
+	lx_node_destroy(node);
+	return r;
+}
+
+static int lx_dir_open(struct files_op *op)
+{
+	struct files_node *node = op->node;
+	int fd;
+
+	if (!S_ISDIR(node->mode) || node->data >= 0) {
+		return -ENOTDIR;
+	}
+	if (node->dir) {
+		if (op->rewind) {
+			rewinddir(node->dir);
+		}
+		return 0;
+	}
+	fd = openat(node->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		return -errno;
+	}
+	node->dir = fdopendir(fd);
+	if (!node->dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int lx_readdir(struct files_op *op)
+{
+	struct files_node *node = op->node;
+	struct dirent *entry;
+	size_t used = 0;
+	int r = lx_dir_open(op);
+
+	op->entry_count = 0;
+	while (r == 0 && op->entry_count < op->entry_cap) {
+		struct files_entry *to = &op->entries[op->entry_count];
+		long at = telldir(node->dir);
+
+		entry = readdir(node->dir);
+		if (!entry) {
+			break;
+		}
+		if (strcmp(entry->d_name, ".") == 0 ||
+			strcmp(entry->d_name, "..") == 0 ||
+			(*node->path == 0 &&
+				strcmp(entry->d_name, LX_SIDE) == 0)) {
+			continue;
+		}
+		to->name = lx_text(
+			op, &used, entry->d_name, strlen(entry->d_name) + 1);
+		if (!to->name) {
+			seekdir(node->dir, at);
+			break;
+		}
+		/* Gone in between, or a link that leads nowhere. */
+		if (lx_entry_stat(node, to->name, &to->stat) == 0) {
+			op->entry_count++;
+		}
+	}
+	return r;
+}
+
+static bool lx_changes(enum files_verb verb)
+{
+	return verb == FILES_WRITE || verb == FILES_SET_STAT ||
+	       verb == FILES_TRUNCATE || verb == FILES_ZERO ||
+	       verb == FILES_COPY || verb == FILES_RENAME ||
+	       verb == FILES_LINK || verb == FILES_UNLINK ||
+	       verb == FILES_SET_BLOB || verb == FILES_SET_EA ||
+	       verb == FILES_ALLOCATE;
+}
+
+static int lx_verb(struct lx_share *share, struct files_op *op)
+{
+	switch (op->verb) {
+	case FILES_OPEN:
+		return lx_open(share, op);
+	case FILES_REOPEN:
+		return lx_reopen(op);
+	case FILES_CLOSE:
+		lx_node_destroy(op->node);
+		op->node = NULL;
+		return 0;
+	case FILES_STAT:
+		return lx_stat_node(op->node, &op->stat);
+	case FILES_LOOKUP:
+		return lx_lookup(share, op);
+	case FILES_SET_STAT:
+		return lx_set_stat(op->node, op);
+	case FILES_READDIR:
+		return lx_readdir(op);
+	case FILES_STREAMS:
+		return lx_stream_list(op->node, op);
+	case FILES_RENAME:
+		return lx_rename(share, op);
+	case FILES_LINK:
+		return lx_link(share, op);
+	case FILES_UNLINK:
+		return lx_unlink(share, op);
+	case FILES_GET_BLOB:
+		return lx_get_blob(op->node, op);
+	case FILES_SET_BLOB:
+		return lx_set_blob(op->node, op);
+	case FILES_GET_EA:
+		return lx_get_ea(op->node, op);
+	case FILES_SET_EA:
+		return lx_set_ea(op->node, op);
+	case FILES_STATFS:
+		return lx_statfs(share, op);
+	default:
+		return lx_data(share, op);
+	}
+}
+
+static void lx_run(struct lx_share *share, struct files_op *op)
+{
+	if (share->port.read_only && lx_changes(op->verb)) {
+		op->result = -EROFS;
+		return;
+	}
+	lx_become(share, op->who);
+	op->result = lx_verb(share, op);
+	lx_become(share, NULL);
+}
+
+struct lx_job {
+	struct work work;
+	struct lx_share *share;
+	struct files_op *op;
+};
+
+static void lx_job_run(struct work *work)
+{
+	struct lx_job *job = (struct lx_job *)work;
+
+	lx_run(job->share, job->op);
+}
+
+static void lx_job_done(struct work *work)
+{
+	struct lx_job *job = (struct lx_job *)work;
+	struct files_op *op = job->op;
+
+	free(job);
+	op->done(op);
+}
+
+static void lx_submit(struct files_port *port, struct files_op *op)
+{
+	struct lx_share *share = (struct lx_share *)port;
+	struct lx_job *job = share->work ? malloc(sizeof *job) : NULL;
+
+	if (!job) {
+		lx_run(share, op);
+		op->done(op);
+		return;
+	}
+	*job = (struct lx_job){{NULL, lx_job_run, lx_job_done}, share, op};
+	work_post(share->work, &job->work);
+}
+
+/* Work in a thread cannot be taken back; it ends soon by itself. */
+static void lx_cancel(struct files_port *port, struct files_op *op)
+{
+	(void)port;
+	(void)op;
+}
+
+static void lx_destroy(struct files_port *port)
+{
+	struct lx_share *share = (struct lx_share *)port;
+
+	while (share->nodes) {
+		lx_node_destroy(share->nodes);
+	}
+	close(share->root);
+	pthread_mutex_destroy(&share->lock);
+	free(share);
+}
+
+int files_linux_create(
+	const char *root, struct work_port *work, struct files_port **ret_port)
+{
+	struct lx_share *share = calloc(1, sizeof *share);
+	struct stat st;
+
+	if (!share) {
+		return -ENOMEM;
+	}
+	share->root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (share->root < 0 || fstat(share->root, &st) < 0) {
+		int r = -errno;
+
+		free(share);
+		return r;
+	}
+	share->port =
+		(struct files_port){lx_submit, lx_cancel, lx_destroy, false};
+	share->work = work;
+	share->privileged = geteuid() == 0;
+	share->serial = (uint64_t)st.st_dev ^ (uint64_t)st.st_ino << 20;
+	pthread_mutex_init(&share->lock, NULL);
+	*ret_port = &share->port;
+	return 0;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of the Linux driver share. Only they include this. */
+#ifndef SMB3X_FILES_LINUX_SHARE_H
+#define SMB3X_FILES_LINUX_SHARE_H
+
+#include <dirent.h>
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "ports/files.h"
+
+#define LX_SIDE ".smb3x"
+#define LX_PATH_MAX 1024
+
+struct lx_share {
+	struct files_port port;
+	struct work_port *work;
+	int root; /* O_PATH */
+	bool privileged;
+	uint64_t serial;
+	pthread_mutex_t lock;     /* of nodes and their paths */
+	struct files_node *nodes; /* every open node */
+};
+
+struct files_node {
+	struct files_node *prev, *next;
+	struct lx_share *share;
+	int fd; /* the file or directory; O_PATH until data is wanted */
+	bool path_only;
+	int data;     /* the stream's bytes; -1: no stream */
+	DIR *dir;     /* while it is read */
+	char *path;   /* under share->lock */
+	char *stream; /* NULL: unnamed data */
+	uint64_t inode, device, birth;
+	mode_t mode;
+};
+
+/* Takes on the rights of who (NULL: the server's own), for this thread.
+ * Returns who it was before. */
+const struct auth_identity *lx_become(
+	struct lx_share *share, const struct auth_identity *who);
+
+/* linux_name.c */
+
+/* openat2 confined below dirfd; fd or -errno. */
+int lx_openat(int dirfd, const char *path, int flags, mode_t mode);
+/* Opens the parent of path (O_PATH) and points at the last component. An fd,
+ * -ENOENT also when a component is no directory, or -errno. */
+int lx_parent(struct lx_share *share, const char *path, const char **ret_name);
+/* The path as it is on disk; 0, also when only the last component is missing
+ * (*ret_found false), -ENOENT: an earlier one. */
+int lx_resolve(struct lx_share *share, const char *path, bool nocase,
+	char *ret_actual, bool *ret_found);
+/* A duplicate of the node's path for use outside the lock. */
+char *lx_node_path(struct files_node *node);
+/* The name that nodes were opened by has changed. */
+void lx_paths_moved(struct lx_share *share, const char *from, const char *to);
+
+int lx_rename(struct lx_share *share, struct files_op *op);
+int lx_link(struct lx_share *share, struct files_op *op);
+int lx_unlink(struct lx_share *share, struct files_op *op);
+
+/* linux_stat.c */
+
+/* fd with AT_EMPTY_PATH, or a name in it; fills all but what streams change.
+ * ret_birth may be NULL. */
+int lx_stat_at(int fd, const char *name, struct files_stat *ret_stat,
+	uint64_t *ret_birth);
+int lx_stat_node(struct files_node *node, struct files_stat *ret_stat);
+int lx_set_stat(struct files_node *node, const struct files_op *op);
+int lx_statfs(struct lx_share *share, struct files_op *op);
+
+/* linux_side.c */
+
+/* Attributes by own short name ("dos", "sd"): number of bytes, -ENODATA,
+ * -ERANGE or -errno. size 0 on put removes. */
+int lx_attr_get(struct files_node *node, const char *name, void *ret_bytes,
+	size_t size);
+int lx_attr_put(struct files_node *node, const char *name, const void *bytes,
+	size_t size);
+int lx_get_blob(struct files_node *node, struct files_op *op);
+int lx_set_blob(struct files_node *node, struct files_op *op);
+int lx_get_ea(struct files_node *node, struct files_op *op);
+int lx_set_ea(struct files_node *node, struct files_op *op);
+uint32_t lx_ea_size(struct files_node *node);
+
+/* The stream file of a node; an fd or -errno. flags as open(2). */
+int lx_stream_open(struct files_node *node, const char *name, int flags);
+int lx_stream_list(struct files_node *node, struct files_op *op);
+int lx_stream_remove(struct files_node *node, const char *name);
+int lx_stream_rename(struct files_node *node, const char *to, bool replace);
+/* Everything beside a file that has lost its last name. */
+void lx_side_remove(struct files_node *node);
+
+/* linux_data.c */
+
+int lx_data(struct lx_share *share, struct files_op *op);
+
+/* Copies text behind what a batch holds; NULL = it is used up. */
+const char *lx_text(struct files_op *op, size_t *used, const void *p, size_t n);
+
+#endif

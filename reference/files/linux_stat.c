@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a file is: statx and the DOS attributes kept beside it, as the file
+ * information classes of [MS-FSCC] 2.4 want them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "files/linux_share.h"
+
+#define LX_ARCHIVE 0x20u
+#define LX_DIRECTORY 0x10u
+#define LX_REPARSE 0x400u
+
+/* The attribute "dos": version, attributes, creation time (0: birth time). */
+#define LX_DOS_SIZE 16
+
+#define LX_EPOCH 116444736000000000ull /* 1970 in FILETIME */
+
+static uint64_t lx_filetime(const struct statx_timestamp *t)
+{
+	int64_t ticks = t->tv_sec * 10000000ll + t->tv_nsec / 100;
+
+	return ticks < -(int64_t)LX_EPOCH ? 0 : LX_EPOCH + (uint64_t)ticks;
+}
+
+static struct timespec lx_timespec(uint64_t filetime)
+{
+	int64_t ticks = (int64_t)(filetime - LX_EPOCH);
+	struct timespec t = {UTIME_OMIT, UTIME_OMIT};
+
+	if (filetime == 0) {
+		return t;
+	}
+	t.tv_sec = ticks / 10000000;
+	t.tv_nsec = ticks % 10000000 * 100;
+	if (t.tv_nsec < 0) {
+		t.tv_sec--;
+		t.tv_nsec += 1000000000;
+	}
+	return t;
+}
+
+int lx_stat_at(int fd, const char *name, struct files_stat *ret_stat,
+	uint64_t *ret_birth)
+{
+	struct statx stx;
+	uint64_t birth;
+
+	if (statx(fd, name, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW,
+		    STATX_BASIC_STATS | STATX_BTIME, &stx) < 0) {
+		return -errno;
+	}
+	birth = stx.stx_mask & STATX_BTIME ? lx_filetime(&stx.stx_btime) : 0;
+	*ret_stat = (struct files_stat){
+		.inode = stx.stx_ino,
+		.device = makedev(stx.stx_dev_major, stx.stx_dev_minor),
+		.size = S_ISREG(stx.stx_mode) ? stx.stx_size : 0,
+		.allocation = S_ISREG(stx.stx_mode) ? stx.stx_blocks * 512 : 0,
+		.create_time = birth ? birth : lx_filetime(&stx.stx_mtime),
+		.access_time = lx_filetime(&stx.stx_atime),
+		.write_time = lx_filetime(&stx.stx_mtime),
+		.change_time = lx_filetime(&stx.stx_ctime),
+		.dos_attributes =
+			S_ISDIR(stx.stx_mode) ? LX_DIRECTORY : LX_ARCHIVE,
+		.mode = stx.stx_mode,
+		.nlink = S_ISDIR(stx.stx_mode) ? 1 : stx.stx_nlink,
+		.uid = stx.stx_uid,
+		.gid = stx.stx_gid,
+		.directory = S_ISDIR(stx.stx_mode),
+	};
+	if (ret_birth) {
+		*ret_birth = birth;
+	}
+	return 0;
+}
+
+/* Reads the attribute "dos" into the stat. */
+static void lx_stat_dos(struct files_node *node, struct files_stat *stat)
+{
+	uint8_t dos[LX_DOS_SIZE];
+	int n = lx_attr_get(node, "dos", dos, sizeof dos);
+
+	if (n != LX_DOS_SIZE || wire_get32(dos) != 1) {
+		return;
+	}
+	stat->dos_attributes = wire_get32(dos + 4);
+	if (stat->directory) {
+		stat->dos_attributes |= LX_DIRECTORY;
+	}
+	if (wire_get64(dos + 8)) {
+		stat->create_time = wire_get64(dos + 8);
+	}
+}
+
+int lx_stat_node(struct files_node *node, struct files_stat *ret_stat)
+{
+	struct files_stat stat;
+	struct stat st;
+	uint8_t reparse[16384];
+	int n, r = lx_stat_at(node->fd, "", &stat, NULL);
+
+	if (r < 0) {
+		return r;
+	}
+	lx_stat_dos(node, &stat);
+	n = lx_attr_get(node, "reparse", reparse, sizeof reparse);
+	if (n >= 4) {
+		stat.reparse_tag = wire_get32(reparse);
+		stat.dos_attributes |= LX_REPARSE;
+	}
+	stat.ea_size = lx_ea_size(node);
+	if (node->data >= 0) {
+		if (fstat(node->data, &st) < 0) {
+			return -errno;
+		}
+		stat.size = st.st_size;
+		stat.allocation = st.st_blocks * 512ull;
+		stat.directory = false;
+		stat.dos_attributes &= ~LX_DIRECTORY;
+	}
+	*ret_stat = stat;
+	return 0;
+}
+
+static int lx_set_dos(struct files_node *node, const struct files_op *op)
+{
+	struct files_stat now;
+	uint8_t dos[LX_DOS_SIZE];
+	int n = lx_attr_get(node, "dos", dos, sizeof dos);
+
+	if (n != LX_DOS_SIZE || wire_get32(dos) != 1) {
+		n = lx_stat_at(node->fd, "", &now, NULL);
+		if (n < 0) {
+			return n;
+		}
+		wire_put32(dos, 1);
+		wire_put32(dos + 4, now.dos_attributes);
+		wire_put64(dos + 8, 0);
+	}
+	if (op->set_attributes) {
+		wire_put32(dos + 4,
+			op->stat.dos_attributes & ~(LX_DIRECTORY | LX_REPARSE));
+	}
+	if (op->stat.create_time) {
+		wire_put64(dos + 8, op->stat.create_time);
+	}
+	return lx_attr_put(node, "dos", dos, sizeof dos);
+}
+
+int lx_set_stat(struct files_node *node, const struct files_op *op)
+{
+	struct timespec times[2] = {lx_timespec(op->stat.access_time),
+		lx_timespec(op->stat.write_time)};
+	char self[32];
+	int r = 0;
+
+	if (op->set_attributes || op->stat.create_time) {
+		r = lx_set_dos(node, op);
+	}
+	if (r < 0 || (!op->stat.access_time && !op->stat.write_time)) {
+		return r;
+	}
+	snprintf(self, sizeof self, "/proc/self/fd/%d", node->fd);
+	return utimensat(AT_FDCWD, self, times, 0) < 0 ? -errno : 0;
+}
+
+int lx_statfs(struct lx_share *share, struct files_op *op)
+{
+	struct statvfs vfs;
+	int fd = lx_openat(share->root, ".", O_RDONLY | O_DIRECTORY, 0);
+	int r;
+
+	if (fd < 0) {
+		return fd;
+	}
+	r = fstatvfs(fd, &vfs) < 0 ? -errno : 0;
+	close(fd);
+	if (r < 0) {
+		return r;
+	}
+	op->fs = (struct files_fs){
+		.total = (uint64_t)vfs.f_blocks * vfs.f_frsize,
+		.available = (uint64_t)vfs.f_bavail * vfs.f_frsize,
+		.free = (uint64_t)vfs.f_bfree * vfs.f_frsize,
+		.block_size = vfs.f_frsize,
+		.name_max = vfs.f_namemax,
+		.serial = share->serial,
+		.files = vfs.f_files,
+		.files_free = vfs.f_ffree,
+		.sparse = true,
+		.case_sensitive = true,
+		.read_only = share->port.read_only,
+		.clone = false,
+	};
+	return 0;
+}

@@ -1,0 +1,701 @@
+/* SPDX-License-Identifier: MIT */
+/* The memory driver of ports/files.h: one function per verb. */
+#include "files/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "files/memory_tree.h"
+#include "ports/text.h"
+
+#define MEM_ARCHIVE 0x20u
+#define MEM_DIRECTORY 0x10u
+#define MEM_SPARSE 0x200u
+#define MEM_REPARSE 0x400u
+
+static uint64_t mem_now(struct mem_share *share)
+{
+	return share->now(share->now_ctx);
+}
+
+static struct mem_data *mem_data_of(struct files_node *node)
+{
+	return node->stream ? &node->stream->data : &node->inode->data;
+}
+
+static void mem_changed(struct mem_share *share, struct files_node *node)
+{
+	node->inode->write_time = node->inode->change_time = mem_now(share);
+}
+
+static uint32_t mem_ea_size(const struct mem_inode *inode)
+{
+	uint32_t n = 0;
+	size_t i;
+
+	for (i = 0; i < inode->ea_count; i++) {
+		n += 5 + strlen(inode->eas[i].name) + inode->eas[i].value.n;
+	}
+	return n ? n + 4 : 0;
+}
+
+static void mem_stat(struct mem_share *share, const struct mem_inode *inode,
+	const struct mem_stream *stream, struct files_stat *ret_stat)
+{
+	const struct mem_data *data = stream ? &stream->data : &inode->data;
+	const struct mem_bytes *reparse = &inode->blobs[FILES_BLOB_REPARSE];
+	struct files_stat stat = {
+		.inode = inode->number,
+		.device = share->device,
+		.size = data->size,
+		.allocation = mem_data_allocation(data),
+		.create_time = inode->create_time,
+		.access_time = inode->access_time,
+		.write_time = inode->write_time,
+		.change_time = inode->change_time,
+		.dos_attributes = inode->dos_attributes,
+		.mode = inode->mode,
+		.nlink = inode->links ? inode->links : inode->directory,
+		.uid = inode->uid,
+		.gid = inode->gid,
+		.ea_size = mem_ea_size(inode),
+		.directory = inode->directory && !stream,
+	};
+
+	if (inode->directory) {
+		stat.dos_attributes |= MEM_DIRECTORY;
+	}
+	if (reparse->n >= 4) {
+		stat.dos_attributes |= MEM_REPARSE;
+		stat.reparse_tag = wire_get32(reparse->p);
+	}
+	*ret_stat = stat;
+}
+
+static int mem_node_create(struct files_op *op, struct mem_inode *inode,
+	struct mem_stream *stream, struct mem_entry *entry)
+{
+	struct files_node *node = calloc(1, sizeof *node);
+
+	if (!node) {
+		return -ENOMEM;
+	}
+	node->inode = inode;
+	node->stream = stream;
+	node->entry = entry;
+	inode->holders++;
+	if (stream) {
+		stream->holders++;
+	}
+	if (entry) {
+		entry->holders++;
+	}
+	op->node = node;
+	return 0;
+}
+
+static bool mem_may_create(const struct files_op *op)
+{
+	return op->open.how == FILES_CREATE_NEW ||
+	       op->open.how == FILES_OPEN_OR_CREATE ||
+	       op->open.how == FILES_TRUNCATE_OR_CREATE;
+}
+
+static bool mem_truncates(const struct files_op *op)
+{
+	return op->open.how == FILES_TRUNCATE_EXISTING ||
+	       op->open.how == FILES_TRUNCATE_OR_CREATE;
+}
+
+/* Makes the file or directory that an OPEN did not find. */
+static int mem_make(
+	struct mem_share *share, struct files_op *op, struct mem_place *place)
+{
+	bool directory = op->open.type == FILES_DIRECTORY && !op->stream;
+	struct mem_inode *inode;
+	int r;
+
+	if (!mem_may_create(op)) {
+		return -ENOENT;
+	}
+	if (share->port.read_only) {
+		return -EROFS;
+	}
+	inode = mem_inode_create(share, directory, op->open.mode);
+	if (!inode) {
+		return -ENOMEM;
+	}
+	inode->dos_attributes = op->open.dos_attributes;
+	if (op->who) {
+		inode->uid = op->who->uid;
+		inode->gid = op->who->gid;
+	}
+	r = mem_link(place->directory, place->name, inode, &place->entry);
+	if (r < 0) {
+		mem_inode_release(inode);
+		return r;
+	}
+	place->directory->write_time = mem_now(share);
+	place->directory->change_time = mem_now(share);
+	op->created = true;
+	return 0;
+}
+
+/* Finds or makes the stream of an OPEN on a file that is there. */
+static int mem_open_stream(struct mem_share *share, struct files_op *op,
+	struct mem_inode *inode, struct mem_stream **ret_stream)
+{
+	struct mem_stream *stream = mem_stream_find(inode, op->stream);
+	int r;
+
+	op->created = false;
+	if (!stream) {
+		if (!mem_may_create(op)) {
+			return -ENOENT;
+		}
+		if (share->port.read_only) {
+			return -EROFS;
+		}
+		r = mem_stream_add(share, inode, op->stream, &stream);
+		if (r < 0) {
+			return r;
+		}
+		op->created = true;
+	} else if (op->open.how == FILES_CREATE_NEW) {
+		return -EEXIST;
+	}
+	*ret_stream = stream;
+	return 0;
+}
+
+static int mem_check_type(const struct files_op *op, bool directory)
+{
+	if (directory && op->open.type == FILES_FILE) {
+		return -EISDIR;
+	}
+	if (!directory && op->open.type == FILES_DIRECTORY) {
+		return -ENOTDIR;
+	}
+	return 0;
+}
+
+static void mem_truncate(struct mem_share *share, struct files_op *op)
+{
+	mem_data_truncate(mem_data_of(op->node), 0);
+	mem_changed(share, op->node);
+	op->truncated = true;
+}
+
+static int mem_open(struct mem_share *share, struct files_op *op)
+{
+	struct mem_place place;
+	struct mem_inode *inode;
+	struct mem_stream *stream = NULL;
+	int r = mem_walk(share, op->path, op->open.nocase, &place,
+		op->actual_name, sizeof op->actual_name);
+
+	op->created = op->truncated = false;
+	op->parent_missing = r == -ENOENT;
+	if (r < 0) {
+		return r;
+	}
+	if (!place.entry && !place.root) {
+		r = mem_make(share, op, &place);
+		if (r < 0) {
+			return r;
+		}
+	} else if (op->open.how == FILES_CREATE_NEW && !op->stream) {
+		return -EEXIST;
+	}
+	inode = place.root ? share->root : place.entry->inode;
+	if (op->stream) {
+		r = mem_open_stream(share, op, inode, &stream);
+	} else {
+		r = mem_check_type(op, inode->directory);
+	}
+	if (r == 0) {
+		r = mem_node_create(op, inode, stream, place.entry);
+	}
+	if (r < 0) {
+		return r;
+	}
+	if (mem_truncates(op) && !op->created) {
+		mem_truncate(share, op);
+	}
+	mem_stat(share, inode, stream, &op->stat);
+	return 0;
+}
+
+static int mem_reopen(struct mem_share *share, struct files_op *op)
+{
+	if (share->port.read_only && (op->open.write || mem_truncates(op))) {
+		return -EROFS;
+	}
+	if (mem_truncates(op)) {
+		mem_truncate(share, op);
+	}
+	mem_stat(share, op->node->inode, op->node->stream, &op->stat);
+	return 0;
+}
+
+static int mem_close(struct files_op *op)
+{
+	struct files_node *node = op->node;
+
+	mem_stream_release(node->stream);
+	mem_inode_release(node->inode);
+	mem_entry_release(node->entry);
+	free(node);
+	op->node = NULL;
+	return 0;
+}
+
+static int mem_lookup(struct mem_share *share, struct files_op *op)
+{
+	struct mem_place place;
+	int r = mem_walk(share, op->path, op->open.nocase, &place,
+		op->actual_name, sizeof op->actual_name);
+
+	op->parent_missing = r == -ENOENT;
+	if (r < 0) {
+		return r;
+	}
+	if (!place.entry && !place.root) {
+		return -ENOENT;
+	}
+	mem_stat(share, place.root ? share->root : place.entry->inode, NULL,
+		&op->stat);
+	return 0;
+}
+
+static int mem_write(struct mem_share *share, struct files_op *op)
+{
+	int r = mem_data_write(
+		mem_data_of(op->node), op->offset, op->data, op->size);
+
+	op->transferred = r == 0 ? op->size : 0;
+	if (r == 0 && op->size > 0) {
+		mem_changed(share, op->node);
+	}
+	return r;
+}
+
+static int mem_set_stat(struct mem_share *share, struct files_op *op)
+{
+	struct mem_inode *inode = op->node->inode;
+	const struct files_stat *set = &op->stat;
+
+	if (set->create_time) {
+		inode->create_time = set->create_time;
+	}
+	if (set->access_time) {
+		inode->access_time = set->access_time;
+	}
+	if (set->write_time) {
+		inode->write_time = set->write_time;
+	}
+	if (op->set_attributes) {
+		inode->dos_attributes =
+			set->dos_attributes & ~(MEM_DIRECTORY | MEM_REPARSE);
+	}
+	inode->change_time =
+		set->change_time ? set->change_time : mem_now(share);
+	return 0;
+}
+
+static int mem_copy(struct mem_share *share, struct files_op *op)
+{
+	uint8_t buffer[MEM_CHUNK];
+	uint64_t done = 0;
+	int r = 0;
+
+	while (done < op->size && r == 0) {
+		size_t want = op->size - done < sizeof buffer ? op->size - done
+							      : sizeof buffer;
+		size_t n = mem_data_read(mem_data_of(op->from),
+			op->from_offset + done, buffer, want);
+
+		if (n == 0) {
+			break;
+		}
+		r = mem_data_write(
+			mem_data_of(op->node), op->offset + done, buffer, n);
+		done += r == 0 ? n : 0;
+	}
+	op->transferred = done;
+	if (done > 0) {
+		mem_changed(share, op->node);
+	}
+	return r;
+}
+
+/* Copies text behind what the batch holds; NULL = it is used up. */
+static const char *mem_text(
+	struct files_op *op, size_t *used, const void *p, size_t n)
+{
+	char *at = op->text + *used;
+
+	if (op->text_cap - *used < n) {
+		return NULL;
+	}
+	memcpy(at, p, n);
+	*used += n;
+	return at;
+}
+
+static int mem_readdir(struct mem_share *share, struct files_op *op)
+{
+	struct files_node *node = op->node;
+	struct mem_inode *directory = node->inode;
+	size_t i, used = 0;
+
+	op->entry_count = 0;
+	if (!directory->directory || node->stream) {
+		return -ENOTDIR;
+	}
+	if (op->rewind) {
+		node->cookie = 0;
+	}
+	for (i = 0; i < directory->entry_count; i++) {
+		struct mem_entry *entry = directory->entries[i];
+		struct files_entry *to = &op->entries[op->entry_count];
+
+		if (entry->cookie <= node->cookie) {
+			continue;
+		}
+		if (op->entry_count == op->entry_cap) {
+			break;
+		}
+		to->name = mem_text(
+			op, &used, entry->name, strlen(entry->name) + 1);
+		if (!to->name) {
+			break;
+		}
+		mem_stat(share, entry->inode, NULL, &to->stat);
+		node->cookie = entry->cookie;
+		op->entry_count++;
+	}
+	return 0;
+}
+
+static int mem_streams(struct mem_share *share, struct files_op *op)
+{
+	struct mem_inode *inode = op->node->inode;
+	size_t i, used = 0;
+
+	op->entry_count = 0;
+	for (i = op->offset; i < inode->stream_count; i++) {
+		struct files_entry *to = &op->entries[op->entry_count];
+		struct mem_stream *stream = inode->streams[i];
+
+		if (op->entry_count == op->entry_cap) {
+			break;
+		}
+		to->name = mem_text(
+			op, &used, stream->name, strlen(stream->name) + 1);
+		if (!to->name) {
+			break;
+		}
+		mem_stat(share, inode, stream, &to->stat);
+		op->entry_count++;
+	}
+	return 0;
+}
+
+static int mem_get_ea(struct files_op *op)
+{
+	struct mem_inode *inode = op->node->inode;
+	size_t i, used = 0;
+
+	op->entry_count = 0;
+	for (i = op->offset; i < inode->ea_count; i++) {
+		struct files_entry *to = &op->entries[op->entry_count];
+		struct mem_ea *ea = &inode->eas[i];
+		const char *value;
+
+		if (op->entry_count == op->entry_cap) {
+			break;
+		}
+		to->name = mem_text(op, &used, ea->name, strlen(ea->name) + 1);
+		value = mem_text(op, &used, ea->value.p, ea->value.n);
+		if (!to->name || !value) {
+			break;
+		}
+		to->value = wire_view_of(value, ea->value.n);
+		op->entry_count++;
+	}
+	return 0;
+}
+
+/* May the name at place give way to inode? 0 or what the peer is told. */
+static int mem_may_replace(struct files_op *op, struct mem_place *place,
+	const struct mem_inode *inode)
+{
+	struct mem_inode *old = place->entry->inode;
+
+	if (!op->replace) {
+		return -EEXIST;
+	}
+	if (old->directory || inode->directory) {
+		return old->directory ? -EISDIR : -ENOTDIR;
+	}
+	return 0;
+}
+
+static int mem_rename_stream(struct files_op *op)
+{
+	struct mem_stream *old, *stream = op->node->stream;
+	char *name;
+
+	if (!stream) {
+		return -EINVAL;
+	}
+	old = mem_stream_find(op->node->inode, op->stream);
+	if (old && old != stream) {
+		if (!op->replace) {
+			return -EEXIST;
+		}
+		mem_stream_remove(op->node->inode, old);
+	}
+	name = strdup(op->stream);
+	if (!name) {
+		return -ENOMEM;
+	}
+	free(stream->name);
+	stream->name = name;
+	return 0;
+}
+
+static int mem_rename(struct mem_share *share, struct files_op *op, bool move)
+{
+	struct files_node *node = op->node;
+	struct mem_inode *inode = node->inode;
+	struct mem_entry *entry, *old = node->entry;
+	struct mem_place place;
+	int r;
+
+	if (move && op->stream) {
+		return mem_rename_stream(op);
+	}
+	r = mem_walk(share, op->path, op->open.nocase, &place, op->actual_name,
+		sizeof op->actual_name);
+	op->parent_missing = r == -ENOENT;
+	if (r < 0) {
+		return r;
+	}
+	if (!old || !old->parent || place.root ||
+		(inode->directory && mem_below(place.directory, inode))) {
+		return old && old->parent ? -EINVAL : -ENOENT;
+	}
+	if (place.entry && (place.entry != old || !move)) {
+		r = mem_may_replace(op, &place, inode);
+		if (r < 0) {
+			return r;
+		}
+	}
+	if (place.entry && place.entry != old) {
+		mem_unlink(place.entry);
+	}
+	if (move) {
+		r = mem_move(old, place.directory, place.name);
+	} else {
+		r = mem_link(place.directory, place.name, inode, &entry);
+		inode->holders += r == 0;
+	}
+	inode->change_time = mem_now(share);
+	return r;
+}
+
+static int mem_unlink_node(struct mem_share *share, struct files_op *op)
+{
+	struct files_node *node = op->node;
+	struct mem_inode *parent;
+
+	if (node->stream) {
+		mem_stream_remove(node->inode, node->stream);
+		return 0;
+	}
+	if (!node->entry) {
+		return -EBUSY;
+	}
+	if (!node->entry->parent) {
+		return -ENOENT;
+	}
+	if (node->inode->entry_count > 0) {
+		return -ENOTEMPTY;
+	}
+	parent = node->entry->parent;
+	mem_unlink(node->entry);
+	parent->write_time = parent->change_time = mem_now(share);
+	return 0;
+}
+
+static int mem_get_blob(struct files_op *op)
+{
+	const struct mem_bytes *blob = &op->node->inode->blobs[op->blob];
+
+	op->transferred = 0;
+	if (!blob->p) {
+		return -ENODATA;
+	}
+	if (blob->n > op->size) {
+		return -ERANGE;
+	}
+	memcpy(op->data, blob->p, blob->n);
+	op->transferred = blob->n;
+	return 0;
+}
+
+static int mem_statfs(struct mem_share *share, struct files_op *op)
+{
+	op->fs = (struct files_fs){
+		.total = share->capacity,
+		.available = share->capacity - share->used,
+		.free = share->capacity - share->used,
+		.block_size = MEM_CHUNK,
+		.name_max = 255,
+		.serial = share->device,
+		.files = share->next_number,
+		.sparse = true,
+		.read_only = share->port.read_only,
+		.clone = true,
+	};
+	return 0;
+}
+
+static int mem_run_data(struct mem_share *share, struct files_op *op)
+{
+	switch (op->verb) {
+	case FILES_READ:
+		op->transferred = mem_data_read(
+			mem_data_of(op->node), op->offset, op->data, op->size);
+		return 0;
+	case FILES_WRITE:
+		return mem_write(share, op);
+	case FILES_TRUNCATE:
+		if (op->offset > INT64_MAX) {
+			return -EFBIG;
+		}
+		mem_data_truncate(mem_data_of(op->node), op->offset);
+		mem_changed(share, op->node);
+		return 0;
+	case FILES_ALLOCATE:
+		return op->offset > share->capacity - share->used ? -ENOSPC : 0;
+	case FILES_ZERO:
+		mem_data_zero(mem_data_of(op->node), op->offset, op->size);
+		mem_changed(share, op->node);
+		return 0;
+	case FILES_RANGES:
+		op->range_count = mem_data_ranges(mem_data_of(op->node),
+			op->offset, op->size, op->ranges, op->range_cap);
+		return 0;
+	case FILES_COPY:
+		return mem_copy(share, op);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static int mem_run(struct mem_share *share, struct files_op *op)
+{
+	switch (op->verb) {
+	case FILES_OPEN:
+		return mem_open(share, op);
+	case FILES_REOPEN:
+		return mem_reopen(share, op);
+	case FILES_CLOSE:
+		return mem_close(op);
+	case FILES_STAT:
+		mem_stat(share, op->node->inode, op->node->stream, &op->stat);
+		return 0;
+	case FILES_LOOKUP:
+		return mem_lookup(share, op);
+	case FILES_FLUSH:
+		return 0;
+	case FILES_SET_STAT:
+		return mem_set_stat(share, op);
+	case FILES_READDIR:
+		return mem_readdir(share, op);
+	case FILES_STREAMS:
+		return mem_streams(share, op);
+	case FILES_RENAME:
+	case FILES_LINK:
+		return mem_rename(share, op, op->verb == FILES_RENAME);
+	case FILES_UNLINK:
+		return mem_unlink_node(share, op);
+	case FILES_GET_BLOB:
+		return mem_get_blob(op);
+	case FILES_SET_BLOB:
+		return mem_bytes_set(
+			&op->node->inode->blobs[op->blob], op->data, op->size);
+	case FILES_GET_EA:
+		return mem_get_ea(op);
+	case FILES_SET_EA:
+		return mem_ea_set(
+			op->node->inode, op->name, op->data, op->size);
+	case FILES_STATFS:
+		return mem_statfs(share, op);
+	default:
+		return mem_run_data(share, op);
+	}
+}
+
+static bool mem_changes(enum files_verb verb)
+{
+	return verb == FILES_WRITE || verb == FILES_SET_STAT ||
+	       verb == FILES_TRUNCATE || verb == FILES_ZERO ||
+	       verb == FILES_COPY || verb == FILES_RENAME ||
+	       verb == FILES_LINK || verb == FILES_UNLINK ||
+	       verb == FILES_SET_BLOB || verb == FILES_SET_EA ||
+	       verb == FILES_ALLOCATE;
+}
+
+static void mem_submit(struct files_port *port, struct files_op *op)
+{
+	struct mem_share *share = (struct mem_share *)port;
+
+	if (port->read_only && mem_changes(op->verb)) {
+		op->result = -EROFS;
+	} else {
+		op->result = mem_run(share, op);
+	}
+	op->done(op);
+}
+
+static void mem_cancel(struct files_port *port, struct files_op *op)
+{
+	(void)port;
+	(void)op;
+}
+
+static void mem_destroy(struct files_port *port)
+{
+	struct mem_share *share = (struct mem_share *)port;
+
+	mem_inode_release(share->root);
+	free(share);
+}
+
+struct files_port *files_memory_create(
+	uint64_t (*now)(void *ctx), void *ctx, uint64_t capacity)
+{
+	struct mem_share *share = calloc(1, sizeof *share);
+
+	if (!share) {
+		return NULL;
+	}
+	share->port =
+		(struct files_port){mem_submit, mem_cancel, mem_destroy, false};
+	share->now = now;
+	share->now_ctx = ctx;
+	share->capacity = capacity;
+	share->next_number = 2;
+	share->device = 0x6d656d31;
+	share->root = mem_inode_create(share, true, 0777);
+	if (!share->root) {
+		free(share);
+		return NULL;
+	}
+	return &share->port;
+}
