@@ -1,0 +1,267 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""smb3x.lua in tshark: each rule that it judges is seen to be found broken,
+and nothing is found in conversations that break none.
+"""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import conversation as c  # noqa: E402
+
+PLUGIN = HERE.parent / "smb3x.lua"
+FOREIGN = HERE.parent.parent / "captures" / "foreign"
+JUNK = b"\x77" * 16
+
+
+def tshark(path, *options, tmp_path):
+    """Run as an ordinary user: newer tshark loads no Lua for root."""
+    plugin = tmp_path / "smb3x.lua"
+    plugin.write_bytes(PLUGIN.read_bytes())
+    command = ["tshark", "-X", f"lua_script:{plugin}", "-r", str(path),
+               *options]
+    environment = dict(os.environ, HOME=str(tmp_path))
+    if os.getuid() == 0:
+        for folder in (tmp_path, *tmp_path.parents[:3]):
+            if folder != pathlib.Path("/tmp") and folder.is_dir():
+                folder.chmod(0o755)
+        command = ["setpriv", "--reuid=65534", "--regid=65534",
+                   "--clear-groups", *command]
+    done = subprocess.run(command, capture_output=True, text=True,
+                          env=environment, check=False)
+    assert "Lua Error" not in done.stderr and "_ws.lua" not in done.stdout
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def broken(path, tmp_path, *options):
+    """[(frame, rule, message)] of a capture."""
+    out = tshark(path, *options, "-Y", "smb3x.rule or _ws.lua.error", "-T", "fields",
+                 "-e", "frame.number", "-e", "smb3x.rule", "-e", "smb3x.who",
+                 "-e", "_ws.lua.error", tmp_path=tmp_path)
+    found = []
+    for line in out.splitlines():
+        frame, rules, who, fault = line.split("\t")
+        assert not fault, f"Lua error in frame {frame}"
+        for rule, by in zip(rules.split(","), who.split(",")):
+            found.append((int(frame), rule, by))
+    return found
+
+
+@pytest.fixture(scope="module")
+def judged_cases(tmp_path_factory):
+    """Every case in one capture, a connection each: {rule: found}, with
+    frames counted from the start of the case."""
+    folder = tmp_path_factory.mktemp("cases")
+    pcap = c.Pcap()
+    begins = {}
+    for number, rule in enumerate(["", *sorted(CASES)]):
+        messages = c.good()
+        if rule:
+            CASES[rule][0](messages)
+        begins[rule] = pcap.conversation(50000 + number, messages)
+    path = folder / "cases.pcap"
+    path.write_bytes(pcap.out)
+    result = {rule: set() for rule in begins}
+    for frame, found, who in broken(path, folder):
+        case = max((r for r in begins if begins[r] < frame),
+                   key=lambda r: begins[r])
+        result[case].add((frame - begins[case], found, who))
+    return result
+
+
+def header(index, element=0, **fields):
+    def change(messages):
+        messages[index][element].h.update(fields)
+    return change
+
+
+def body(index, at, value):
+    def change(messages):
+        pdu = messages[index][0]
+        pdu.body = pdu.body[:at] + value + pdu.body[at + len(value):]
+    return change
+
+
+def replace(index, *pdus):
+    def change(messages):
+        messages[index] = list(pdus)
+    return change
+
+
+def several(*changes):
+    def change(messages):
+        for one in changes:
+            one(messages)
+    return change
+
+
+def add(*messages_to_add):
+    def change(messages):
+        messages.extend(messages_to_add)
+    return change
+
+
+NEGOTIATE, NEGOTIATED, SETUP, FINAL, TREE = 0, 1, 4, 5, 6
+READ, DATA, PENDING, CANCELLED = 8, 9, 11, 14
+RESPONSE, ASYNC, RELATED, SIGNED = 1, 2, 4, 8
+
+# rule -> (change to the good conversation, frame, who broke it)
+CASES = {
+    "CORE-HEADER-0001": (header(DATA, size=65), 10, "server"),
+    "CORE-HEADER-0003": (header(DATA, command=9), 10, "server"),
+    "CORE-HEADER-0004": (header(DATA, mid=400), 10, "server"),
+    "CORE-HEADER-0005": (header(DATA, session=1), 10, "server"),
+    "CORE-HEADER-0006": (header(DATA, tree=77), 10, "server"),
+    "CORE-HEADER-0007": (header(DATA, next=4096), 10, "server"),
+    "CORE-HEADER-0008": (header(DATA, signature=JUNK), 10, "server"),
+    "CORE-HEADER-0009": (header(NEGOTIATED, session=7), 2, "server"),
+    "CORE-HEADER-0016": (body(16, 0, b"\x0a\0"), 17, "server"),
+    "CORE-HEADER-0017": (body(16, 4, b"\x40"), 17, "server"),
+    "CORE-HEADER-0018": (body(16, 2, b"\1"), 17, "server"),
+    "CORE-HEADER-0019": (body(16, 3, b"\1"), 17, "server"),
+    "CORE-HEADER-0021": (header(READ, size=63), 9, "client"),
+    "CORE-HEADER-0022": (body(READ, 0, b"\x30\0"), 9, "client"),
+    "CORE-HEADER-0023": (header(TREE, tree=1), 7, "client"),
+    "CORE-HEADER-0024": (header(NEGOTIATE, session=1), 1, "client"),
+    "CORE-HEADER-0025": (header(READ, signature=JUNK), 9, "client"),
+    "CORE-SIGN-0009": (header(READ, flags=SIGNED, signature=JUNK), 10,
+                       "server"),
+    "CORE-SIGN-0010": (header(PENDING, flags=RESPONSE | ASYNC | SIGNED,
+                              signature=JUNK), 12, "server"),
+    "CORE-SIGN-0013": (header(FINAL, flags=RESPONSE, signature=bytes(16)), 6,
+                       "server"),
+    "CORE-SIGN-0023": (replace(SETUP, c.session_request(
+        2, security_mode=2, session=c.SESSION)), 7, "client"),
+    "CORE-SIGN-0024": (header(NEGOTIATE, flags=SIGNED, signature=JUNK), 1,
+                       "client"),
+    "CORE-SIGN-0025": (header(READ, flags=SIGNED), 9, "client"),
+    "CORE-ENCRYPT-0031": (replace(FINAL, c.session_response(2, flags=4)), 7,
+                          "client"),
+    "CORE-ENCRYPT-0032": (replace(7, c.tree_response(
+        3, share_flags=0x8000)), 9, "client"),
+    "CORE-CREDIT-0006": (header(NEGOTIATED, credits=0), 2, "server"),
+    "CORE-CREDIT-0007": (several(
+        header(3, credits=1), header(5, credits=0)), 6, "server"),
+    "CORE-CREDIT-0014": (add([c.read_request(8)]), 18, "client"),
+    "CORE-CREDIT-0015": (header(READ, mid=999), 9, "client"),
+    "CORE-CREDIT-0017": (replace(READ, c.read_request(4, length=65537)), 9,
+                         "client"),
+    "CORE-CREDIT-0018": (replace(NEGOTIATED, c.negotiate_response(
+        dialect=0x0202, capabilities=0)), 3, "client"),
+    "CORE-COMPOUND-0015": (add(
+        [c.echo_request(9)], [c.echo_request(10)],
+        [c.echo_response(9, next=68), c.echo_response(10)]), 20, "server"),
+    "CORE-COMPOUND-0018": (header(12, flags=RELATED), 13, "client"),
+    "CORE-COMPOUND-0019": (add(c.compound(
+        c.echo_request(9), c.echo_request(10),
+        c.echo_request(11, flags=RELATED))), 18, "client"),
+    "CORE-COMPOUND-0020": (add(
+        [c.echo_request(9, next=68), c.echo_request(10)]), 18, "client"),
+    "CORE-ASYNC-0003": (header(PENDING, flags=RESPONSE, async_id=None), 12,
+                        "server"),
+    "CORE-ASYNC-0004": (header(PENDING, async_id=0), 12, "server"),
+    "CORE-ASYNC-0006": (body(PENDING, 4, b"\1"), 12, "server"),
+    "CORE-ASYNC-0008": (header(CANCELLED, credits=1), 15, "server"),
+    "CORE-ASYNC-0009": (header(CANCELLED, flags=RESPONSE, async_id=None), 15,
+                        "server"),
+    "CORE-ASYNC-0010": (header(CANCELLED, async_id=10), 15, "server"),
+    "CORE-CANCEL-0001": (add([c.error(8, 12, 0xC0000120)]), 18, "server"),
+}
+
+# Judged on decrypted PDUs only; test_encrypted() shows them.
+ENCRYPTED = {"CORE-ENCRYPT-0012", "CORE-ENCRYPT-0029"}
+
+
+def judged():
+    text = PLUGIN.read_text()
+    table = re.search(r"local RULES = \{(.*?)\n\}", text, re.S).group(1)
+    return dict(re.findall(r'\["([A-Z0-9-]+)"\] = "(\w+)"', table))
+
+
+def test_good_conversation_breaks_nothing(judged_cases):
+    assert judged_cases[""] == set()
+
+
+@pytest.mark.parametrize("rule", sorted(CASES))
+def test_rule_is_found_broken(rule, judged_cases):
+    _, frame, who = CASES[rule]
+    assert (frame, rule, who) in judged_cases[rule]
+
+
+def test_every_judged_rule_has_a_case():
+    assert set(judged()) == set(CASES) | ENCRYPTED
+
+
+def test_levels_and_actors_are_those_of_the_documents():
+    path = os.environ.get("REQUIREMENTS")
+    if not path:
+        pytest.skip("REQUIREMENTS names no requirements.json")
+    rules = {r["id"]: r for r in json.loads(pathlib.Path(path).read_text())
+             ["rules"]}
+    for rule, level in judged().items():
+        assert rules[rule]["level"].split()[0] == level, rule
+    for rule, (_, _, who) in CASES.items():
+        assert rules[rule]["actor"] == who, rule
+
+
+def keys_of(path):
+    keys = path.with_suffix(".keys")
+    text = keys.read_text().strip() if keys.exists() else ""
+    return ["-o", f"uat:smb2_seskey_list:{text}"] if text else []
+
+
+@pytest.mark.parametrize(
+    "name", sorted(p.name for p in FOREIGN.glob("*.pcapng")))
+def test_nothing_is_found_in_foreign_traffic(name, tmp_path):
+    path = FOREIGN / name
+    copy = tmp_path / name
+    copy.write_bytes(path.read_bytes())
+    assert broken(copy, tmp_path, *keys_of(path)) == []
+
+
+def test_encrypted(tmp_path):
+    messages = c.good()
+    messages[READ] = [c.Sealed(messages[READ][0])]
+    again = c.negotiate_request()
+    again.h["mid"] = 9
+    messages.append([c.Sealed(again)])
+    pcap = c.Pcap()
+    pcap.conversation(50000, messages)
+    path = tmp_path / "case.pcap"
+    path.write_bytes(pcap.out)
+    found = broken(path, tmp_path, "-o",
+                   f"uat:smb2_seskey_list:{c.keys_line()}")
+    assert found == [(10, "CORE-ENCRYPT-0012", "server"),
+                     (18, "CORE-ENCRYPT-0029", "client")]
+
+
+def test_what_cannot_be_decrypted_breaks_nothing(tmp_path):
+    messages = c.good()
+    messages[READ] = [c.Sealed(messages[READ][0])]
+    messages[DATA] = [c.Sealed(messages[DATA][0])]
+    pcap = c.Pcap()
+    pcap.conversation(50000, messages)
+    path = tmp_path / "case.pcap"
+    path.write_bytes(pcap.out)
+    assert broken(path, tmp_path) == []
+
+
+def test_report_counts(tmp_path):
+    messages = c.good()
+    header(DATA, size=65)(messages)
+    path = tmp_path / "case.pcap"
+    pcap = c.Pcap()
+    pcap.conversation(50000, messages)
+    path.write_bytes(pcap.out)
+    out = tshark(path, "-X", "lua_script1:report", "-q", tmp_path=tmp_path)
+    assert "smb3x: 1 rules broken" in out
+    assert re.search(r"CORE-HEADER-0001 +server +1 times, first in frame 10",
+                     out)
