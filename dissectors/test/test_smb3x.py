@@ -204,8 +204,8 @@ def test_levels_and_actors_are_those_of_the_documents():
     path = os.environ.get("REQUIREMENTS")
     if not path:
         pytest.skip("REQUIREMENTS names no requirements.json")
-    rules = {r["id"]: r for r in json.loads(pathlib.Path(path).read_text())
-             ["rules"]}
+    rules = {r["id"]: r
+             for r in json.loads(pathlib.Path(path).read_text())}
     for rule, level in judged().items():
         assert rules[rule]["level"].split()[0] == level, rule
     for rule, (_, _, who) in CASES.items():
