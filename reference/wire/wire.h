@@ -61,12 +61,12 @@ enum wire_kind {
 /* What a WIRE_VIEW holds; for printing, walking and re-encoding. */
 enum wire_content {
 	WIRE_OPAQUE,
-	WIRE_UTF16,   /* UTF-16LE text */
+	WIRE_UTF16, /* UTF-16LE text */
 	WIRE_ASCII,
-	WIRE_ARRAY,   /* integers of element_size bytes */
-	WIRE_ONE,     /* one structure of type `of` */
-	WIRE_LIST,    /* chained or packed structures of type `of` */
-	WIRE_CHOICE,  /* one structure, its type chosen by another field */
+	WIRE_ARRAY,  /* integers of element_size bytes */
+	WIRE_ONE,    /* one structure of type `of` */
+	WIRE_LIST,   /* chained or packed structures of type `of` */
+	WIRE_CHOICE, /* one structure, its type chosen by another field */
 };
 
 struct wire_value {
@@ -83,6 +83,59 @@ struct wire_enum {
 };
 
 /*
+ * A structure that is chosen by sibling fields: the first case whose value
+ * equals by[0], else otherwise; or what a registry (registry.h) says. NULL
+ * leaves the bytes opaque. A chosen list element is walked as a list.
+ */
+enum wire_registry {
+	WIRE_REGISTRY_NONE,
+	WIRE_REGISTRY_CONTEXT,    /* by: name of a create context */
+	WIRE_REGISTRY_FSCTL,      /* by: control code */
+	WIRE_REGISTRY_INFO_SET,   /* by: information type and class */
+	WIRE_REGISTRY_INFO_INPUT, /* the same, for the input of a query */
+	WIRE_REGISTRY_REPARSE,    /* by: reparse tag */
+};
+
+struct wire_case {
+	uint64_t value;
+	const struct wire_type *type;
+};
+
+struct wire_choice {
+	int16_t by[2]; /* sibling fields, -1 = none */
+	enum wire_registry registry;
+	size_t count;
+	const struct wire_case *cases;
+	const struct wire_type *otherwise;
+};
+
+/* A field is there only when a sibling before it says so. */
+enum wire_when_op {
+	WIRE_WHEN_EQUALS,
+	WIRE_WHEN_NOT_EQUALS,
+	WIRE_WHEN_BIT,      /* any bit of value is set */
+	WIRE_WHEN_CONTAINS, /* the array has an element of that value */
+};
+
+struct wire_when {
+	int16_t field;
+	enum wire_when_op op;
+	uint64_t value;
+};
+
+/* Which way a structure travels, for what depends on it. */
+enum wire_direction {
+	WIRE_EITHER,
+	WIRE_REQUEST,
+	WIRE_RESPONSE,
+};
+
+/* Upper bounds that wiregen keeps. */
+#define WIRE_MAX_FIELDS 48  /* per structure */
+#define WIRE_MAX_STRUCT 512 /* sizeof of a C struct */
+#define WIRE_MAX_DEPTH 8    /* of structures within structures */
+
+/*
  * One field. The table order is the wire order of the fixed part. A view's
  * bytes lie at the offset named by offset_field (counted from the base), or,
  * without one, directly behind what precedes it; their number is given by
@@ -90,21 +143,22 @@ struct wire_enum {
  * Sibling fields are given by index into the table, -1 = none.
  */
 struct wire_field {
-	const char *name;   /* as the document spells it */
+	const char *name; /* as the document spells it */
 	enum wire_kind kind;
 	enum wire_content content;
-	uint16_t size;      /* bytes on the wire of the fixed part */
-	uint16_t member;    /* offset in the C struct */
+	uint16_t size;   /* bytes on the wire of the fixed part */
+	uint16_t member; /* offset in the C struct */
 	uint16_t element_size;
 	int16_t length_field;
+	int16_t length_add; /* bytes of the view = length field + this */
 	int16_t count_field;
 	int16_t offset_field;
-	uint8_t align;      /* alignment of a view on encode, 0 or 1 = none */
-	bool reserved;      /* kept as received, encoded as set */
-	bool optional;      /* absent when the bytes end before it */
+	uint8_t align; /* alignment of a view on encode, 0 or 1 = none */
+	bool reserved; /* kept as received, encoded as set */
+	bool optional; /* absent when the bytes end before it */
 	bool big_endian;
 	bool has_constant;
-	uint64_t constant;  /* decode refuses another value */
+	uint64_t constant; /* decode refuses another value */
 	const struct wire_enum *values;
 	const struct wire_type *of;
 	const struct wire_choice *choice; /* WIRE_CHOICE */
@@ -119,6 +173,7 @@ struct wire_type {
 	size_t start;        /* where it begins in its PDU: 64 for bodies */
 	int16_t next_field;  /* chained list: index of Next..., or -1 */
 	uint8_t list_align;  /* alignment between list elements */
+	enum wire_direction direction;
 	size_t count;
 	const struct wire_field *fields;
 };
@@ -132,10 +187,40 @@ int wire_decode(const struct wire_type *type, struct wire_view whole,
 	__attribute__((warn_unused_result));
 
 /*
- * Append a structure. Offset and length fields that are 0 while their view
- * holds bytes are computed (and the view placed there, aligned); an offset
- * that is set is honoured and the gap filled with zeroes, so that what was
- * decoded encodes to the same bytes. Constants that are 0 are filled in.
+ * The same; *ret_end becomes the end of the last byte that a field covers.
+ * What lies behind it in whole (padding of compounds, the filler byte of an
+ * odd StructureSize) is the caller's business.
+ */
+int wire_decode_extent(const struct wire_type *type, struct wire_view whole,
+	void *ret_value, size_t *ret_end, struct wire_fault *ret_fault)
+	__attribute__((warn_unused_result));
+
+/* The number in an integer field of a decoded structure. */
+uint64_t wire_field_number(const struct wire_field *field, const void *value);
+
+/* Whether a field is present in a (partly) decoded structure. */
+bool wire_field_present(const struct wire_type *type,
+	const struct wire_field *field, const void *value);
+
+/* The type of what a ONE, LIST or CHOICE view of a decoded structure holds;
+ * NULL when unknown. direction matters where type->direction is EITHER. */
+const struct wire_type *wire_view_type(const struct wire_type *type,
+	const struct wire_field *field, const void *value,
+	enum wire_direction direction);
+
+/* Elements of this type come in lists. */
+static inline bool wire_type_is_list(const struct wire_type *type)
+{
+	return type->next_field >= 0 || type->list_align > 0;
+}
+
+/*
+ * Append a structure. Offsets count from type->start bytes before where it is
+ * put: from the header for a message, else from its own first byte. Offset and
+ * length fields that are 0 while their view holds bytes are computed (and the
+ * view placed there, aligned); an offset that is set is honoured and the gap
+ * filled with zeroes, so that what was decoded encodes to the same bytes.
+ * Constants that are 0 are filled in.
  */
 int wire_encode(const struct wire_type *type, const void *value,
 	struct wire_buf *out) __attribute__((warn_unused_result));
@@ -161,8 +246,7 @@ int wire_list_next(struct wire_list *list, void *ret_value,
  * previous element in out, SIZE_MAX before the first.
  */
 int wire_list_append(const struct wire_type *type, const void *value,
-	struct wire_buf *out, size_t *last)
-	__attribute__((warn_unused_result));
+	struct wire_buf *out, size_t *last) __attribute__((warn_unused_result));
 
 /*
  * Visit every field of a structure, nested ones and list elements included,
@@ -172,9 +256,9 @@ struct wire_visit {
 	const struct wire_type *type;
 	const struct wire_field *field;
 	unsigned int depth;
-	size_t offset;         /* of the field's bytes in `whole` */
+	size_t offset; /* of the field's bytes in `whole` */
 	struct wire_view bytes;
-	uint64_t number;       /* WIRE_UINT */
+	uint64_t number; /* WIRE_UINT */
 };
 typedef int wire_visitor(const struct wire_visit *visit, void *ctx);
 int wire_walk(const struct wire_type *type, struct wire_view whole,
