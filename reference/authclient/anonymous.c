@@ -20,8 +20,8 @@
 		NEGOTIATE_ALWAYS_SIGN | NEGOTIATE_EXTENDED_SESSIONSECURITY | \
 		NEGOTIATE_128)
 
-#define NEGOTIATE_SIZE 32    /* without the optional Version */
-#define AUTHENTICATE_SIZE 64 /* likewise, and without MIC */
+#define NEGOTIATE_SIZE 40    /* Version is zero */
+#define AUTHENTICATE_SIZE 88 /* Version and MIC are zero */
 
 static const uint8_t signature[8] = "NTLMSSP";
 
@@ -48,7 +48,7 @@ static size_t make_authenticate(uint8_t *message)
 	put32(message + 8, 3);
 	message[12] = 1;
 	message[14] = 1;
-	for (unsigned int at = 16; at <= 56; at += 8) {
+	for (unsigned int at = 16; at <= 52; at += 8) {
 		put32(message + at, AUTHENTICATE_SIZE);
 	}
 	put32(message + 60, FLAGS | NEGOTIATE_ANONYMOUS);

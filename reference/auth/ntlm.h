@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The little that the acceptor itself reads of NTLM messages: [MS-NLMP] 2.2.1.
+ * Inside auth/ only.
+ */
+#ifndef SMB3X_AUTH_NTLM_H
+#define SMB3X_AUTH_NTLM_H
+
+#include "wire/wire.h"
+
+struct ntlm_authenticate {
+	char user[128], domain[128]; /* UTF-8, "" when unreadable */
+	bool anonymous;              /* [MS-NLMP] 3.2.5.1.2 */
+	uint8_t anonymous_key[16];   /* exported session key of such a one */
+};
+
+bool ntlm_is_message(struct wire_view token);
+
+/* False when the token is not a whole AUTHENTICATE message. */
+bool ntlm_authenticate_read(
+	struct wire_view token, struct ntlm_authenticate *ret_message);
+
+#endif
