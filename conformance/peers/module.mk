@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+# Foreign implementations to test against. `make peers` prepares them (root,
+# network, about 3 minutes and 3 GB); `make interop` runs everything,
+# `make interop-short` what fits into a few minutes.
+
+PEERS ?= $(BUILD)/peers
+INTEROP = conformance/peers/interop --peers $(PEERS) --bin $(OUT)/bin \
+          --report $(OUT)/report/interop
+
+peers-stable:
+	tools/setup/install interop
+	conformance/peers/samba-chroot trixie $(PEERS)/trixie
+
+peers: peers-stable
+	conformance/peers/samba-chroot sid $(PEERS)/sid
+	conformance/peers/linux-guest prepare $(PEERS)/sid $(PEERS)/guest
+
+interop: all peers
+	$(INTEROP)
+
+interop-short: all peers-stable
+	$(INTEROP) --short --mib 16 smbclient libsmb2 suite
+
+check-peers-scripts:
+	@echo "  CHECK shellcheck"
+	@shellcheck tools/setup/install .ci/run $(addprefix conformance/peers/,\
+	  samba-chroot samba-start samba-stop in-chroot linux-guest interop \
+	  guest/init guest/client guest/ksmbd)
+
+CHECKS += check-peers-scripts
+
+.PHONY: peers peers-stable interop interop-short check-peers-scripts
