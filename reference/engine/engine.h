@@ -43,7 +43,8 @@ struct engine_config {
 	uint16_t min_dialect, max_dialect; /* 0x0202 .. 0x0311 */
 	enum engine_policy sign;    /* OFFERED or REQUIRED */
 	enum engine_policy encrypt; /* for every share */
-	uint16_t ciphers[4], signings[3]; /* in order of preference, 0 ends */
+	uint16_t ciphers[4]; /* in order of preference, 0 ends */
+	uint16_t signings[3]; /* likewise; 0 is HMAC-SHA256 and ends too */
 	uint32_t max_transact, max_read, max_write; /* bytes */
 	uint16_t max_credits;       /* per connection */
 	uint32_t max_connections, max_sessions, max_opens; /* whole server */

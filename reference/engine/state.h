@@ -48,12 +48,13 @@ struct engine {
 	struct list conns, shares, session_list;
 	struct table sessions, opens; /* opens by FileId.Volatile */
 	struct list files;            /* struct file, by in_engine */
+	struct list watches;          /* engine/notify.c */
 	struct list waiting;          /* submitted requests, oldest first */
 	unsigned int open_count;
 	unsigned int background; /* file operations without a request */
 	uint64_t id_counter, id_secret, async_counter;
 	bool draining;
-	uint64_t drain_until;
+	uint64_t drain_until, expiry_at;
 };
 
 /* [MS-SMB2] 3.3.1.7 */
@@ -117,6 +118,7 @@ struct session {
 	struct crypto_keys keys;
 	uint64_t nonce; /* counts sealed messages */
 	struct list channels, trees, opens;
+	struct table trees_by_id;
 	uint32_t next_tree_id;
 	uint64_t last_used, expires; /* expires: UINT64_MAX = never */
 };
@@ -124,6 +126,7 @@ struct session {
 /* [MS-SMB2] 3.3.1.9 */
 struct tree {
 	struct list_link in_session;
+	struct table_link by_id;
 	uint32_t id;
 	struct session *session;
 	struct share *share;
@@ -197,7 +200,10 @@ struct request {
 	struct wire_view pdu; /* header and body of this element */
 	struct smb2_header header;
 	uint16_t credit_charge; /* as charged: at least 1 */
-	bool encrypted, signed_;
+	bool encrypted, signed_;   /* and found authentic */
+	bool sign;                 /* the response, with sign_key */
+	struct crypto_key sign_key;
+	uint8_t *preauth;          /* hash that takes in the response */
 	bool related;      /* takes its ids from the element before */
 	bool counted_open; /* in open->outstanding */
 	bool last;         /* of its compound */

@@ -34,6 +34,7 @@ struct auth_result {
 	struct auth_identity identity;
 	uint8_t key[64];        /* the full session key of the mechanism */
 	unsigned int key_size;
+	uint64_t expires;       /* FILETIME; 0 = never */
 };
 
 struct auth_exchange;

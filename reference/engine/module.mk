@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+$(eval $(call library,engine,$(wildcard reference/engine/*.c)))

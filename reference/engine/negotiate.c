@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* NEGOTIATE. [MS-SMB2] 2.2.3, 2.2.4, 3.3.5.4 */
+#include <string.h>
+
+#include "engine/negotiate.h"
+
+static const uint16_t dialects_known[] = {SMB2_DIALECT_311, SMB2_DIALECT_302,
+	SMB2_DIALECT_300, SMB2_DIALECT_210, SMB2_DIALECT_202};
+
+static bool serves(const struct engine *engine, uint16_t dialect)
+{
+	return dialect >= engine->config.min_dialect &&
+		dialect <= engine->config.max_dialect;
+}
+
+uint16_t negotiate_select(const struct engine *engine,
+	const uint16_t *dialects, unsigned int count)
+{
+	for (unsigned int i = 0; i < 5; i++) {
+		if (!serves(engine, dialects_known[i])) {
+			continue;
+		}
+		for (unsigned int j = 0; j < count; j++) {
+			if (dialects[j] == dialects_known[i]) {
+				return dialects_known[i];
+			}
+		}
+	}
+	return 0;
+}
+
+static bool encryption_supported(const struct engine *engine, uint16_t cipher)
+{
+	if (engine->config.encrypt == POLICY_OFF) {
+		return false;
+	}
+	for (unsigned int i = 0; i < 4 && engine->config.ciphers[i]; i++) {
+		if (engine->config.ciphers[i] == cipher) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static uint32_t at_most_a_credit(uint32_t size)
+{
+	return size < LIMIT_CREDIT_BYTES ? size : LIMIT_CREDIT_BYTES;
+}
+
+void negotiate_settle(struct engine_conn *conn, uint16_t dialect)
+{
+	const struct engine_config *config = &conn->engine->config;
+
+	conn->dialect = dialect;
+	conn->multi_credit = dialect > SMB2_DIALECT_202;
+	conn->max_transact = config->max_transact;
+	conn->max_read = config->max_read;
+	conn->max_write = config->max_write;
+	if (!conn->multi_credit) {
+		conn->max_transact = at_most_a_credit(conn->max_transact);
+		conn->max_read = at_most_a_credit(conn->max_read);
+		conn->max_write = at_most_a_credit(conn->max_write);
+	}
+	conn->signing = conn_is_3x(conn) ? CRYPTO_SIGN_AES_CMAC
+					 : CRYPTO_SIGN_HMAC_SHA256;
+	if ((dialect == SMB2_DIALECT_300 || dialect == SMB2_DIALECT_302) &&
+		conn->client_capabilities & SMB2_GLOBAL_CAP_ENCRYPTION &&
+		encryption_supported(
+			conn->engine, CRYPTO_CIPHER_AES_128_CCM)) {
+		conn->cipher = CRYPTO_CIPHER_AES_128_CCM;
+	}
+	conn->can_encrypt = conn->cipher != CRYPTO_CIPHER_NONE;
+}
+
+static uint32_t capabilities(const struct engine_conn *conn, uint16_t dialect)
+{
+	uint32_t offered = 0;
+
+	if (dialect != SMB2_DIALECT_202) {
+		offered |= SMB2_GLOBAL_CAP_LARGE_MTU;
+	}
+	if (dialect >= SMB2_DIALECT_300 && dialect != SMB2_DIALECT_WILDCARD) {
+		offered |= conn->client_capabilities &
+			SMB2_GLOBAL_CAP_MULTI_CHANNEL;
+	}
+	if (conn->cipher && dialect < SMB2_DIALECT_311) {
+		offered |= SMB2_GLOBAL_CAP_ENCRYPTION;
+	}
+	return offered;
+}
+
+void negotiate_fill(struct engine_conn *conn, uint16_t dialect,
+	struct smb2_negotiate_response *ret_body)
+{
+	struct engine *engine = conn->engine;
+
+	*ret_body = (struct smb2_negotiate_response){
+		.security_mode = SMB2_NEGOTIATE_SIGNING_ENABLED,
+		.dialect_revision = dialect,
+		.server_guid = engine->config.server_guid,
+		.capabilities = capabilities(conn, dialect),
+		.max_transact_size = conn->max_transact,
+		.max_read_size = conn->max_read,
+		.max_write_size = conn->max_write,
+		.system_time = engine->now,
+		.security_buffer = engine->auth->hint(engine->auth->ctx),
+	};
+	if (engine->config.sign == POLICY_REQUIRED) {
+		ret_body->security_mode |= SMB2_NEGOTIATE_SIGNING_REQUIRED;
+	}
+	conn->server_capabilities = ret_body->capabilities;
+	conn->server_security_mode = ret_body->security_mode;
+}
+
+static void note_client(
+	struct engine_conn *conn, const struct smb2_negotiate_request *body)
+{
+	unsigned int count = body->dialects.n / 2;
+
+	conn->client_capabilities = body->capabilities;
+	conn->client_security_mode = body->security_mode;
+	conn->client_guid = body->client_guid;
+	conn->should_sign =
+		body->security_mode & SMB2_NEGOTIATE_SIGNING_REQUIRED;
+	if (count > LIMIT_DIALECTS) {
+		count = LIMIT_DIALECTS;
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		conn->client_dialects[i] =
+			wire_get16(body->dialects.p + 2 * i);
+	}
+	conn->client_dialect_count = count;
+}
+
+/* 3.1.1: what the contexts settle. 0 or the status to fail with. */
+static uint32_t settle_contexts(struct request *req,
+	const struct smb2_negotiate_request *body,
+	struct negotiate_contexts *contexts)
+{
+	struct engine_conn *conn = req->conn;
+	uint32_t status = negotiate_read_contexts(req, body, contexts);
+
+	if (status) {
+		return status;
+	}
+	conn->preauth_hash_id = contexts->hash;
+	conn->cipher = contexts->cipher;
+	conn->signing = contexts->signing_id;
+	conn->can_encrypt = conn->cipher != CRYPTO_CIPHER_NONE;
+	memset(conn->preauth_hash, 0, sizeof(conn->preauth_hash));
+	if (crypto_preauth_update(conn->preauth_hash, req->pdu) < 0) {
+		return STATUS_INSUFFICIENT_RESOURCES;
+	}
+	req->preauth = conn->preauth_hash;
+	return 0;
+}
+
+static void refuse(struct request *req, uint32_t status)
+{
+	req->conn->dialect = 0;
+	req->conn->multi_credit = false;
+	req->conn->max_transact = 0;
+	req->preauth = NULL;
+	request_fail(req, status);
+}
+
+void cmd_negotiate(struct request *req)
+{
+	struct engine_conn *conn = req->conn;
+	struct smb2_negotiate_request body;
+	struct smb2_negotiate_response answer;
+	struct negotiate_contexts contexts = {0};
+	uint32_t status = 0;
+	uint16_t dialect;
+
+	if (conn->dialect) {
+		request_disconnect(req, "second NEGOTIATE");
+		return;
+	}
+	if (!request_decode(req, &smb2_negotiate_request_type, &body)) {
+		return;
+	}
+	if (!body.dialect_count) {
+		request_fail(req, STATUS_INVALID_PARAMETER);
+		return;
+	}
+	note_client(conn, &body);
+	dialect = negotiate_select(conn->engine, conn->client_dialects,
+		conn->client_dialect_count);
+	if (!dialect) {
+		request_fail(req, STATUS_NOT_SUPPORTED);
+		return;
+	}
+	negotiate_settle(conn, dialect);
+	if (dialect == SMB2_DIALECT_311) {
+		status = settle_contexts(req, &body, &contexts);
+	}
+	if (status) {
+		refuse(req, status);
+		return;
+	}
+	negotiate_fill(conn, dialect, &answer);
+	if (dialect == SMB2_DIALECT_311 &&
+		negotiate_write_contexts(req, &contexts,
+			&answer.negotiate_context_list,
+			&answer.negotiate_context_count) < 0) {
+		refuse(req, STATUS_INSUFFICIENT_RESOURCES);
+		return;
+	}
+	if (conn->cipher) {
+		conn->server_capabilities |= SMB2_GLOBAL_CAP_ENCRYPTION;
+	}
+	conn->negotiate_dialect = dialect;
+	request_log(req, LOG_INFO, "connection.negotiated",
+		"dialect=0x%04x cipher=%u signing=%u", dialect, conn->cipher,
+		conn->signing);
+	request_reply(req, STATUS_SUCCESS, &smb2_negotiate_response_type,
+		&answer);
+}

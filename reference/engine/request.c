@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A request from its first check to its answer, and what command files may do
+ * with it. [MS-SMB2] 3.3.1.13, 3.3.5.2.5, 3.3.5.2.6, 3.3.5.2.10
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/core.h"
+#include "ports/blob.h"
+
+struct arena_chunk {
+	struct arena_chunk *next;
+	size_t used, size;
+	_Alignas(16) uint8_t bytes[];
+};
+
+#define ARENA_CHUNK 2048
+
+struct request *request_create(struct chain *chain, struct wire_view pdu)
+{
+	struct request *req = calloc(1, sizeof(*req));
+	uint8_t copy[SMB2_HEADER_SIZE];
+
+	if (!req) {
+		return NULL;
+	}
+	memcpy(copy, pdu.p, sizeof(copy));
+	wire_put16(copy + 4, SMB2_HEADER_SIZE); /* judged in dispatch.c */
+	if (smb2_header_decode(wire_view_of(copy, sizeof(copy)), &req->header) < 0) {
+		free(req);
+		return NULL;
+	}
+	req->chain = chain;
+	req->conn = chain->conn;
+	req->engine = chain->conn->engine;
+	req->pdu = pdu;
+	req->command = dispatch_command(req->header.command);
+	req->encrypted = chain->encrypted;
+	req->related = chain->has_ids;
+	req->last = chain->next + 1 == chain->count;
+	req->credit_charge =
+		req->header.credit_charge ? req->header.credit_charge : 1;
+	list_add(&req->conn->requests, &req->in_conn);
+	return req;
+}
+
+static void uncount_open(struct request *req)
+{
+	struct open *open = req->open;
+
+	if (!req->counted_open) {
+		return;
+	}
+	if ((req->header.status & 0xffff) == open->channel_sequence &&
+		open->outstanding) {
+		open->outstanding--;
+	} else if (open->outstanding_before) {
+		open->outstanding_before--;
+	}
+}
+
+static void free_arena(struct request *req)
+{
+	while (req->arena) {
+		struct arena_chunk *chunk = req->arena;
+
+		req->arena = chunk->next;
+		free(chunk);
+	}
+}
+
+void request_end(struct request *req, uint32_t status)
+{
+	struct chain *chain = req->chain;
+
+	list_remove(&req->in_conn);
+	list_remove(&req->in_waiting);
+	if (req->parked) {
+		req->conn->parked--;
+	}
+	uncount_open(req);
+	chain_request_done(req, status);
+	open_release(req->open);
+	tree_release(req->tree);
+	session_release(req->session);
+	crypto_key_wipe(&req->sign_key);
+	free_arena(req);
+	free(req);
+	chain_run(chain);
+}
+
+void *request_alloc(struct request *req, size_t n)
+{
+	struct arena_chunk *chunk = req->arena;
+	size_t size;
+	void *p;
+
+	if (n > LIMIT_ARENA - req->arena_size) {
+		return NULL;
+	}
+	n = (n + 15) & ~(size_t)15;
+	if (!chunk || chunk->size - chunk->used < n) {
+		size = n > ARENA_CHUNK ? n : ARENA_CHUNK;
+		chunk = calloc(1, sizeof(*chunk) + size);
+		if (!chunk) {
+			return NULL;
+		}
+		chunk->size = size;
+		chunk->next = req->arena;
+		req->arena = chunk;
+		req->arena_size += size;
+	}
+	p = chunk->bytes + chunk->used;
+	chunk->used += n;
+	return p;
+}
+
+bool request_decode(
+	struct request *req, const struct wire_type *type, void *ret_body)
+{
+	struct wire_fault fault = {0};
+
+	if (wire_decode(type, req->pdu, ret_body, &fault) == 0 ||
+		!RULE(CORE_HEADER_0014)) {
+		return true;
+	}
+	request_log(req, LOG_WARN, "request.malformed",
+		"structure=%s field=%s offset=%zu why=\"%s\"", type->name,
+		fault.field ? fault.field->name : "-", fault.offset,
+		fault.why ? fault.why : "");
+	request_fail(req, STATUS_INVALID_PARAMETER);
+	return false;
+}
+
+void request_reply(struct request *req, uint32_t status,
+	const struct wire_type *type, const void *body)
+{
+	bool silent = req->header.command == SMB2_CANCEL &&
+		RULE(CORE_CANCEL_0001);
+
+	if (!silent && !req->conn->gone && !req->conn->closing &&
+		!reply_add(req, status, type, body)) {
+		conn_close(req->conn, "answer could not be encoded");
+	}
+	request_end(req, status);
+}
+
+void request_fail(struct request *req, uint32_t status)
+{
+	struct smb2_error_response body = {0};
+
+	request_reply(req, status, &smb2_error_response_type, &body);
+}
+
+void request_fail_with(struct request *req, uint32_t status, uint32_t error_id,
+	struct wire_view data)
+{
+	struct smb2_error_response body = {0};
+	struct smb2_error_context context = {
+		.error_id = error_id, .error_context_data = data};
+	struct wire_buf out = {.cap = data.n + 16};
+	size_t last = SIZE_MAX;
+
+	if (req->conn->dialect != SMB2_DIALECT_311) {
+		body.error_data = data;
+		request_reply(req, status, &smb2_error_response_type, &body);
+		return;
+	}
+	out.p = request_alloc(req, out.cap);
+	if (!out.p || wire_list_append(&smb2_error_context_type, &context, &out,
+			      &last) < 0) {
+		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+		return;
+	}
+	body.error_context_count = 1;
+	body.error_data = wire_view_of(out.p, out.n);
+	request_reply(req, status, &smb2_error_response_type, &body);
+}
+
+void request_disconnect(struct request *req, const char *why)
+{
+	request_log(req, LOG_WARN, "request.disconnect", "reason=\"%s\"", why);
+	conn_close(req->conn, why);
+	request_end(req, STATUS_CONNECTION_DISCONNECTED);
+}
+
+static void submitted_done(struct files_op *op)
+{
+	struct request *req = op->ctx;
+
+	req->submitted = false;
+	list_remove(&req->in_waiting);
+	req->done(op);
+}
+
+void request_submit(struct request *req, enum files_verb verb,
+	void (*done)(struct files_op *op))
+{
+	struct files_op *op = &req->op;
+
+	op->verb = verb;
+	op->port = req->tree ? req->tree->share->config.files : NULL;
+	op->who = &req->session->identity;
+	op->ctx = req;
+	op->done = submitted_done;
+	op->result = 0;
+	req->done = done;
+	req->submitted = true;
+	req->submitted_at = req->engine->now;
+	list_add(&req->engine->waiting, &req->in_waiting);
+	if (!op->port) {
+		op->result = -EOPNOTSUPP; /* a pipe share has no files */
+		op->done(op);
+		return;
+	}
+	op->port->submit(op->port, op);
+}
+
+bool request_park(struct request *req, request_cancel *on_cancel)
+{
+	if (req->conn->parked >= LIMIT_ASYNC) {
+		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+		return false;
+	}
+	if (req->conn->gone || req->conn->closing || req->session->ended ||
+		req->tree->disconnected) {
+		request_fail(req, STATUS_CANCELLED);
+		return false;
+	}
+	req->parked = true;
+	req->on_cancel = on_cancel;
+	req->conn->parked++;
+	reply_interim(req);
+	return true;
+}
+
+void request_cancel_now(struct request *req, uint32_t status)
+{
+	req->cancelled = true;
+	req->cancel_status = status;
+	if (req->parked) {
+		req->on_cancel(req);
+	} else if (req->submitted && req->op.port && req->op.port->cancel) {
+		req->op.port->cancel(req->op.port, &req->op);
+	}
+}
+
+static uint64_t interim_at(const struct request *req)
+{
+	return req->submitted_at + LIMIT_INTERIM_MS * TICKS_PER_MS;
+}
+
+void requests_advance(struct engine *engine)
+{
+	struct request *req;
+
+	while ((req = list_first(
+			&engine->waiting, struct request, in_waiting)) &&
+		interim_at(req) <= engine->now) {
+		list_remove(&req->in_waiting);
+		reply_interim(req);
+	}
+}
+
+uint64_t requests_deadline(const struct engine *engine)
+{
+	const struct request *req =
+		list_first(&engine->waiting, struct request, in_waiting);
+
+	return req ? interim_at(req) : UINT64_MAX;
+}
+
+/* [MS-SMB2] 3.3.5.2.10. False: WRITE, SET_INFO and IOCTL are to fail. */
+static bool count_on_open(struct request *req, struct open *open)
+{
+	uint16_t sequence = req->header.status & 0xffff;
+	uint16_t ahead = sequence - open->channel_sequence;
+	bool replay = req->header.flags & SMB2_FLAGS_REPLAY_OPERATION;
+
+	if (ahead > 0x7fff) {
+		return false;
+	}
+	if (ahead > 0) {
+		open->outstanding_before += open->outstanding;
+		open->outstanding = 0;
+		open->channel_sequence = sequence;
+	}
+	if (replay && open->outstanding_before) {
+		return false;
+	}
+	open->outstanding++;
+	req->counted_open = true;
+	return true;
+}
+
+static bool changes_file(const struct request *req)
+{
+	return req->header.command == SMB2_WRITE ||
+		req->header.command == SMB2_SET_INFO ||
+		req->header.command == SMB2_IOCTL;
+}
+
+static struct open *find_open(struct request *req, struct smb2_fileid id)
+{
+	struct table_link *link =
+		table_find(&req->engine->opens, id.volatile_);
+	struct open *open = link ? table_entry(link, struct open, by_id) : NULL;
+
+	if (!open || open->session != req->session || open->closing ||
+		open->id.persistent != id.persistent ||
+		open->tree != req->tree) {
+		return NULL;
+	}
+	return open;
+}
+
+struct open *request_open(struct request *req, struct smb2_fileid id)
+{
+	struct chain *chain = req->chain;
+	struct open *open;
+
+	if (req->related && RULE(CORE_COMPOUND_0005)) {
+		open = chain->open && !chain->open->closing ? chain->open
+							    : NULL;
+	} else {
+		open = find_open(req, id);
+	}
+	if (!open) {
+		request_fail(req, STATUS_FILE_CLOSED);
+		return NULL;
+	}
+	req->open = open_hold(open);
+	if (conn_is_3x(req->conn) && !count_on_open(req, open) &&
+		changes_file(req)) {
+		request_fail(req, STATUS_FILE_NOT_AVAILABLE);
+		return NULL;
+	}
+	return open;
+}
+
+bool request_charge(struct request *req, uint64_t n)
+{
+	uint64_t needed = n ? (n - 1) / LIMIT_CREDIT_BYTES + 1 : 1;
+
+	if (!req->conn->multi_credit) {
+		return true;
+	}
+	if (!req->header.credit_charge && needed > 1 &&
+		RULE(CORE_CREDIT_0011)) {
+		request_fail(req, STATUS_INVALID_PARAMETER);
+		return false;
+	}
+	if (req->header.credit_charge && needed > req->header.credit_charge &&
+		RULE(CORE_CREDIT_0012)) {
+		request_fail(req, STATUS_INVALID_PARAMETER);
+		return false;
+	}
+	return true;
+}
+
+void request_log(struct request *req, enum log_level level, const char *event,
+	const char *format, ...)
+{
+	char text[300];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	conn_log(req->conn, level, event,
+		"command=%u mid=%llu session=0x%016llx tree=%u %s",
+		req->header.command, (unsigned long long)req->header.message_id,
+		(unsigned long long)req->header.session_id, req->header.tree_id,
+		text);
+}
