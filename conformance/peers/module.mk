@@ -13,6 +13,7 @@ peers-stable:
 
 peers: peers-stable
 	conformance/peers/samba-chroot sid $(PEERS)/sid
+	conformance/peers/samba-chroot bookworm $(PEERS)/bookworm
 	conformance/peers/linux-guest prepare $(PEERS)/sid $(PEERS)/guest
 
 interop: all peers
