@@ -244,3 +244,16 @@ int wire_encode(
 	}
 	return 0;
 }
+
+int wire_encode_message(
+	const struct wire_type *type, const void *value, struct wire_buf *out)
+{
+	size_t begin = out->n;
+	int rc = wire_encode(type, value, out);
+	size_t least = (size_t)type->fields[0].constant;
+
+	if (rc == 0 && out->n - begin < least) {
+		wire_buf_zero(out, least - (out->n - begin));
+	}
+	return rc < 0 ? rc : out->error;
+}

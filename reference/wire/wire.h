@@ -225,6 +225,14 @@ static inline bool wire_type_is_list(const struct wire_type *type)
 int wire_encode(const struct wire_type *type, const void *value,
 	struct wire_buf *out) __attribute__((warn_unused_result));
 
+/*
+ * Append the body of a message as a sender does: StructureSize counts one
+ * byte of the variable part, and where that part is empty a zero byte stands
+ * for it, which receivers insist on.
+ */
+int wire_encode_message(const struct wire_type *type, const void *value,
+	struct wire_buf *out) __attribute__((warn_unused_result));
+
 /* Walks a view that holds WIRE_LIST content. */
 struct wire_list {
 	const struct wire_type *type;

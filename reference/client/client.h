@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The SMB2/3 client library: one server connection with one session, trees
+ * and files on it. Blocking, for one thread at a time. [MS-SMB2] 3.2.
+ *
+ * Functions return 0 (or a count) or a negative errno. When the server refused
+ * something, client_status() is the NTSTATUS it gave and the errno the nearest
+ * one; when the connection broke or the server broke the protocol, the errno
+ * is -ECONNRESET or -EPROTO, client_status() is 0 and client_complaint() says
+ * what happened.
+ *
+ * Paths are UTF-8 below the share, components separated by '/'.
+ */
+#ifndef SMB3X_CLIENT_CLIENT_H
+#define SMB3X_CLIENT_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum client_sealing {
+	CLIENT_SEAL_WANTED,   /* when server or share ask for it */
+	CLIENT_SEAL_REQUIRED, /* everything, or fail */
+};
+
+struct client_options {
+	const char *host;
+	const char *port;                     /* NULL: "445" */
+	const char *user, *password, *domain; /* user NULL: anonymous */
+	bool kerberos; /* take the ticket at hand, no password */
+	uint16_t min_dialect, max_dialect; /* 0: 0x0202 and 0x0311 */
+	bool sign;                         /* require signing */
+	enum client_sealing seal;
+	/* Offers of 3.1.1 in order of preference; a count of 0 offers all. */
+	uint16_t ciphers[4], signings[3];
+	unsigned int cipher_count, signing_count;
+	unsigned int timeout_ms; /* for one answer; 0: 30 s */
+};
+
+struct client;      /* a connection with its session */
+struct client_tree; /* a connected share */
+struct client_file; /* an open file or directory */
+
+/* *ret_client is set unless the result is -ENOMEM, so that a failure can be
+ * asked for its reason; it must be destroyed in any case. options' strings
+ * outlive the client. */
+int client_connect(
+	const struct client_options *options, struct client **ret_client);
+/* Logs off and closes; everything on it must be closed. Accepts NULL. */
+void client_destroy(struct client *client);
+
+uint32_t client_status(const struct client *client);
+const char *client_complaint(const struct client *client);
+/* What was negotiated, e.g. 0x0311. */
+uint16_t client_dialect(const struct client *client);
+/* One line: dialect, signing, cipher. Returned text lives with the client. */
+const char *client_description(struct client *client);
+
+int client_tree_connect(struct client *client, const char *share,
+	struct client_tree **ret_tree);
+int client_tree_close(struct client_tree *tree);
+
+struct client_stat {
+	uint64_t create_time, access_time, write_time,
+		change_time; /* FILETIME */
+	uint64_t size, allocation;
+	uint32_t attributes; /* FILE_ATTRIBUTE_* */
+};
+
+/* How client_open() opens: values of [MS-SMB2] 2.2.13. */
+struct client_how {
+	uint32_t access, share, disposition, options, attributes;
+};
+
+int client_open(struct client_tree *tree, const char *path,
+	const struct client_how *how, struct client_file **ret_file);
+int client_close(struct client_file *file);
+/* As the CREATE response told it. */
+const struct client_stat *client_file_stat(const struct client_file *file);
+
+/* One request each; the count may be smaller than n. 0 = end of file. */
+ssize_t client_read(
+	struct client_file *file, uint64_t offset, void *ret_data, size_t n);
+ssize_t client_write(
+	struct client_file *file, uint64_t offset, const void *data, size_t n);
+int client_flush(struct client_file *file);
+
+/*
+ * Whole transfers, with as many requests under way as credits allow. source
+ * and sink are called in order of the offset; progress may be NULL and is
+ * told the bytes done so far. A callback's negative result ends the transfer
+ * and is returned.
+ */
+typedef ssize_t client_source(void *ctx, void *ret_data, size_t n);
+typedef int client_sink(void *ctx, const void *data, size_t n);
+typedef void client_progress(void *ctx, uint64_t done);
+int client_get(struct client_file *file, client_sink *sink,
+	client_progress *progress, void *ctx);
+int client_put(struct client_file *file, client_source *source,
+	client_progress *progress, void *ctx);
+
+/* Calls entry for each name; "." and ".." included. */
+typedef int client_entry(
+	void *ctx, const char *name, const struct client_stat *stat);
+int client_list(struct client_file *directory, const char *pattern,
+	client_entry *entry, void *ctx);
+
+int client_stat(struct client_tree *tree, const char *path,
+	struct client_stat *ret_stat);
+int client_mkdir(struct client_tree *tree, const char *path);
+int client_remove(struct client_tree *tree, const char *path, bool directory);
+int client_rename(struct client_tree *tree, const char *from, const char *to,
+	bool replace);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of the client library share. */
+#ifndef SMB3X_CLIENT_INTERNAL_H
+#define SMB3X_CLIENT_INTERNAL_H
+
+#include "client/client.h"
+#include "crypto/crypto.h"
+#include "wire/all.h"
+
+/* Largest message that is accepted of a server. */
+#define CLIENT_MESSAGE_MAX (16u << 20)
+/* What one READ or WRITE of a transfer moves, and how many are under way. */
+#define CLIENT_CHUNK (1u << 20)
+#define CLIENT_PIPELINE 8
+#define CLIENT_CREDITS_WANTED 512
+
+/* A request that waits for its answer. */
+struct exchange {
+	struct exchange *next;
+	uint64_t message_id;
+	uint16_t command;
+	bool answered;
+	uint8_t *message;     /* owns the bytes below */
+	struct wire_view pdu; /* the answer: header and body */
+	struct smb2_header header;
+};
+
+struct client {
+	int fd;
+	struct client_options options;
+	unsigned int timeout_ms;
+	uint16_t dialect, cipher, signing_algorithm;
+	uint16_t server_security_mode;
+	uint32_t server_capabilities;
+	struct wire_guid client_guid, server_guid;
+	uint32_t max_transact, max_read, max_write;
+	uint8_t preauth[CRYPTO_PREAUTH_SIZE];
+	uint64_t session_id;
+	bool session_valid, signing_required, sealed;
+	struct crypto_keys keys;
+	uint64_t nonce;
+	uint64_t next_message_id;
+	unsigned int credits;
+	struct exchange *exchanges;
+	uint32_t status;
+	char complaint[256];
+	char description[128];
+};
+
+struct client_tree {
+	struct client *client;
+	uint32_t id;
+	bool sealed;
+};
+
+struct client_file {
+	struct client_tree *tree;
+	struct smb2_fileid id;
+	struct client_stat stat;
+};
+
+/* connection.c: bytes on the socket */
+int connection_open(const char *host, const char *port, int *ret_fd);
+int connection_send(struct client *client, struct wire_view message);
+/* One whole message; the caller frees *ret_bytes. */
+int connection_receive(
+	struct client *client, uint8_t **ret_bytes, size_t *ret_n);
+
+/* exchange.c: requests and answers */
+/* Sends a request; tree may be NULL. */
+int exchange_begin(struct client *client, struct client_tree *tree,
+	uint16_t command, size_t payload, const struct wire_type *type,
+	const void *body, struct exchange **ret_exchange);
+/* Waits for its final answer; sets client->status; 0 whatever the status. */
+int exchange_wait(struct client *client, struct exchange *exchange);
+void exchange_end(struct client *client, struct exchange *exchange);
+/*
+ * The usual case: send, wait, decode a successful answer into *ret_body (NULL:
+ * not wanted). *ret_exchange keeps the bytes that the body's views point into;
+ * NULL ends the exchange here (the body then must hold no views).
+ */
+int exchange_call(struct client *client, struct client_tree *tree,
+	uint16_t command, size_t payload, const struct wire_type *type,
+	const void *body, const struct wire_type *reply_type, void *ret_body,
+	struct exchange **ret_exchange);
+
+/* session.c */
+int session_negotiate(struct client *client);
+int session_setup(struct client *client);
+void session_logoff(struct client *client);
+int session_validate_negotiate(struct client_tree *tree);
+
+/* error.c */
+/* Records what broke and returns error. */
+int client_complain(struct client *client, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The errno nearest to an NTSTATUS; 0 for success. */
+int client_errno(uint32_t status);
+
+#endif

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+# The client library and smb3x on top of it.
+
+CLIENT_MAIN := reference/client/main.c reference/client/command.c \
+               reference/client/target.c
+
+$(eval $(call library,client,$(filter-out $(CLIENT_MAIN), \
+  $(wildcard reference/client/*.c))))
+$(eval $(call program,smb3x,$(CLIENT_MAIN),client authclient crypto wire, \
+  -lgnutls -lgssapi_krb5))
+$(eval $(call unit_test,client_target,reference/client/test/target_test.c \
+  reference/client/target.c,,))
