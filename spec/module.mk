@@ -18,3 +18,23 @@ $(GEN)/rules.h $(GEN)/rules.c $(OUT)/requirements.json: $(OUT)/rules.stamp ;
 
 GENERATED += $(GEN)/rules.h
 $(eval $(call library,rules,$(GEN)/rules.c))
+
+# Rules, engine branches, tests and results, joined. TRACE_MODE=--report only
+# reports rules that still lack a test or a branch; empty, it fails for them.
+TRACE_MODE ?= --report
+TRACE_NAMES := $(wildcard dissectors/*.lua conformance/products/*.yaml)
+
+$(OUT)/tests.json: $$(filter %/smb3x-check,$$(PROGRAMS))
+	@mkdir -p $(@D)
+	@if [ -n "$^" ]; then $^ list --json >$@.new; \
+	  else echo '{"tests": []}' >$@.new; fi
+	@mv $@.new $@
+
+check-trace: $(OUT)/rules.stamp $(OUT)/tests.json
+	@$(TRACE) join $(TRACE_MODE) --requirements $(OUT)/requirements.json \
+	  --tests $(OUT)/tests.json --json $(OUT)/trace.json \
+	  --mentions $(TRACE_NAMES) \
+	  --results conformance/results $(OUT)/report/results.json
+
+CHECKS += check-trace
+.PHONY: check-trace
