@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sockets and timers as transports need them: operations are started and
+ * come back through op->done() on the loop's thread, never from inside the
+ * call that started them. The io_uring loop, its epoll stand-in and the
+ * simulator's network offer the same.
+ *
+ * An operation belongs to the port until its done() is called, which happens
+ * exactly once; buffers named in it stay valid that long. Results are a
+ * number of bytes or a descriptor (>= 0), or negative errno. Per descriptor
+ * at most one receive (or accept, or read) and one send are under way.
+ */
+#ifndef SMB3X_PORTS_IO_H
+#define SMB3X_PORTS_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+struct io_op {
+	void (*done)(struct io_op *op, int result);
+	/* From here on the port's own. */
+	struct io_op *next;
+	uint8_t kind;
+	bool pending, cancelled;
+	int fd, result;
+	struct iovec buffer;   /* receive, read */
+	struct msghdr message; /* send */
+};
+
+struct io_timer {
+	void (*due)(struct io_timer *timer);
+	/* From here on the port's own. */
+	struct io_timer *next;
+	uint64_t at;
+	bool set;
+};
+
+struct io_port {
+	void *ctx;
+	/* -> a connected descriptor */
+	void (*accept)(void *ctx, struct io_op *op, int fd);
+	/* -> bytes; 0 = the peer has ended its side */
+	void (*recv)(void *ctx, struct io_op *op, int fd, void *p, size_t n);
+	/* -> bytes, maybe fewer than given; vec stays valid as long */
+	void (*send)(void *ctx, struct io_op *op, int fd,
+		const struct iovec *vec, unsigned int count);
+	/* of a pipe, eventfd or signalfd -> bytes */
+	void (*read)(void *ctx, struct io_op *op, int fd, void *p, size_t n);
+	/* done() follows, with -ECANCELED unless it was too late. */
+	void (*cancel)(void *ctx, struct io_op *op);
+	/* Closes fd, on which nothing is under way. */
+	void (*close)(void *ctx, int fd);
+	/* Nanoseconds of a clock that never goes back. */
+	uint64_t (*now)(void *ctx);
+	/* Calls due() once at or after that time; sets anew when set. */
+	void (*timer_set)(void *ctx, struct io_timer *timer, uint64_t at);
+	void (*timer_clear)(void *ctx, struct io_timer *timer);
+};
+
+#endif
