@@ -4,6 +4,8 @@
 $(eval $(call library,wire,$(wildcard reference/wire/*.c) $(WIRE_GENERATED)))
 $(eval $(call unit_test,wire_codec,reference/wire/test/codec_test.c,wire))
 
+$(eval $(call unit_test,wire_runtime,reference/wire/test/runtime_test.c,wire))
+
 # Every message of captures/foreign/, byte for byte; not a unit test because
 # it has arguments.
 WIRE_FOREIGN := $(BUILD)/test/wire_foreign
