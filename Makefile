@@ -38,6 +38,7 @@ MAKEFLAGS += --no-builtin-rules
 PROGRAMS :=
 UNIT_TESTS :=
 CHECKS :=
+FUZZERS :=
 
 obj = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 
@@ -97,9 +98,14 @@ check-unit: $$(UNIT_TESTS)
 
 check: check-unit $$(CHECKS)
 
+# Every fuzzer for its short time, or for FUZZ_SECONDS.
+fuzz-short: $$(FUZZERS)
+fuzz: FUZZ_SECONDS ?= 600
+fuzz: $$(FUZZERS)
+
 clean:
 	rm -rf $(OUT)
 
-.PHONY: all check check-unit clean
+.PHONY: all check check-unit clean fuzz fuzz-short
 
 -include $(sort $(patsubst %.o,%.d,$(ALL_OBJ)))

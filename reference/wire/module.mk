@@ -25,3 +25,29 @@ check-foreign: $(WIRE_FOREIGN) $(GEN)/foreign.pdus
 	@$(PYTHON) tools/wiregen/vouch $(GEN)/foreign.witnesses $(WIRE_LAYOUTS)
 CHECKS += check-foreign
 .PHONY: check-foreign
+
+# Decoders under libFuzzer; `make fuzz-short` runs all FUZZERS shortly, `make
+# fuzz` FUZZ_SECONDS each. Seeds come from the foreign captures.
+WIRE_FUZZ := $(BUILD)/fuzz/wire_decode
+FUZZ_CFLAGS := -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined \
+                 -fno-sanitize-recover=all
+$(WIRE_FUZZ): reference/wire/fuzz/decode_fuzz.c $(wildcard reference/wire/*.[ch]) \
+    $(WIRE_HEADERS) $(WIRE_GENERATED)
+	@mkdir -p $(@D)
+	@echo "  FUZZ  $@"
+	@clang $(CPPFLAGS) $(FUZZ_CFLAGS) -o $@ $(filter %.c,$^)
+
+$(BUILD)/fuzz/wire_seeds/done: $(WIRE_FOREIGN) $(GEN)/foreign.pdus
+	@mkdir -p $(@D)
+	@$(WIRE_FOREIGN) $(GEN)/foreign.pdus $(BUILD)/fuzz/witnesses $(@D) >$@
+
+fuzz-wire: $(WIRE_FUZZ) $(BUILD)/fuzz/wire_seeds/done
+	@mkdir -p $(BUILD)/fuzz/wire_corpus
+	@$(WIRE_FUZZ) -max_total_time=$(or $(FUZZ_SECONDS),20) -timeout=5 \
+	  -max_len=2048 -print_final_stats=1 \
+	  -artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/wire_corpus \
+	  $(BUILD)/fuzz/wire_seeds 2>$(BUILD)/fuzz/wire_decode.log || \
+	  { tail -40 $(BUILD)/fuzz/wire_decode.log; exit 1; }
+	@grep -h "stat::number_of_executed_units" $(BUILD)/fuzz/wire_decode.log
+FUZZERS += fuzz-wire
+.PHONY: fuzz-wire

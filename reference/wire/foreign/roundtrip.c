@@ -5,11 +5,12 @@
  * that the layouts know, byte for byte. Counts per structure how many foreign
  * bytes vouch for it.
  *
- * usage: wire_foreign PDUS WITNESSES
+ * usage: wire_foreign PDUS WITNESSES [SEEDS]
  *
  * WITNESSES receives one line per structure, capture and frame; wiregen/vouch
- * compares it with the foreign: lines of the layouts. Exit status 1 when any
- * byte differs.
+ * compares it with the foreign: lines of the layouts. SEEDS is a directory
+ * for the first instances of each structure, as input for the fuzzer. Exit
+ * status 1 when any byte differs.
  */
 #include "wire/all.h"
 
@@ -21,6 +22,7 @@
 #define MAX_TYPES 512
 #define MAX_CAPTURES 128
 #define MAX_SHOWN 40
+#define MAX_SEEDS 3    /* per structure */
 #define REQUESTS 65536 /* slots for requests that wait for responses */
 
 struct tally {
@@ -49,6 +51,7 @@ struct run {
 	uint8_t *scratch;
 	size_t scratch_size;
 	FILE *witnesses;
+	const char *seeds; /* may be NULL */
 	uint64_t messages;
 	uint64_t elements;
 	uint64_t sealed;  /* transform headers with nothing inside known */
@@ -85,13 +88,43 @@ static void fail(struct run *run, const struct wire_type *type,
 	}
 }
 
-static void tally(struct run *run, const struct wire_type *type, size_t bytes)
+static size_t index_of(const struct wire_type *type)
 {
 	size_t i = 0;
 
 	while (wire_types[i] != type) {
 		i++;
 	}
+	return i;
+}
+
+/* Input for the fuzzer: index of the type in 2 bytes, then what it decodes. */
+static void keep_seed(
+	struct run *run, const struct wire_type *type, struct wire_view whole)
+{
+	size_t i = index_of(type);
+	uint8_t head[2];
+	char path[4096];
+
+	if (!run->seeds || run->tallies[i].instances >= MAX_SEEDS ||
+		whole.n > 4096) {
+		return;
+	}
+	wire_put16(head, (uint16_t)i);
+	snprintf(path, sizeof(path), "%s/%s-%d", run->seeds, type->name,
+		(int)run->tallies[i].instances);
+	FILE *f = fopen(path, "wb");
+
+	if (!f || fwrite(head, 2, 1, f) != 1 ||
+		fwrite(whole.p, 1, whole.n, f) != whole.n || fclose(f) != 0) {
+		fprintf(stderr, "wire_foreign: %s: cannot be written\n", path);
+		exit(2);
+	}
+}
+
+static void tally(struct run *run, const struct wire_type *type, size_t bytes)
+{
+	size_t i = index_of(type);
 	struct tally *t = &run->tallies[i];
 
 	t->instances++;
@@ -167,6 +200,7 @@ static void check_one(
 	}
 	check_tail(run, type, (struct wire_view){whole.p + end, whole.n - end},
 		end);
+	keep_seed(run, type, whole);
 	tally(run, type, end - type->start);
 	bool above = run->inside;
 
@@ -478,8 +512,8 @@ int main(int argc, char **argv)
 {
 	struct run *run = calloc(1, sizeof(*run));
 
-	if (argc != 3 || !run || wire_type_count > MAX_TYPES) {
-		fprintf(stderr, "usage: wire_foreign PDUS WITNESSES\n");
+	if (argc < 3 || argc > 4 || !run || wire_type_count > MAX_TYPES) {
+		fprintf(stderr, "usage: wire_foreign PDUS WITNESSES [SEEDS]\n");
 		return 2;
 	}
 	struct wire_view file = read_file(argv[1]);
@@ -492,6 +526,8 @@ int main(int argc, char **argv)
 			argv[2]);
 		return 2;
 	}
+	run->seeds = argc == 4 ? argv[3] : NULL;
+
 	size_t at = read_names(run, file);
 
 	run_file(run, file, at, true);
