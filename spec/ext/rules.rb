@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+# AsciiDoc words of our own:
+#
+#   [.req,id=...,actor=...,src="..."]   a rule: badge, permalink, source, tests
+#   include::wire:NAME[]                generated text about a structure
+#   wire::NAME[]                        the same as a block
+#   rules::index[]                      the table of all rules
+#
+# What tools/trace has joined (attribute trace-json) and what tools/wiregen has
+# made (attribute wire-dir) is used when it is there.
+require 'asciidoctor'
+require 'asciidoctor/extensions'
+require 'cgi'
+require 'json'
+
+module Smb3x
+  KEYWORD = /\b(MUST NOT|SHOULD NOT|MUST|SHOULD|MAY)\b/
+  VERDICT_ORDER = %w[FAIL ERROR NOVERDICT CHANGED XPASS WARN XFAIL SKIP PASS]
+
+  def self.escape(text)
+    CGI.escapeHTML(text)
+  end
+
+  # The records of tools/trace by rule id; empty when it has not run.
+  def self.trace(document)
+    path = document.attr('trace-json')
+    return {} unless path && File.exist?(path)
+    @trace ||= JSON.parse(File.read(path, encoding: 'utf-8'))['rules']
+                   .to_h { |rule| [rule['id'], rule] }
+  end
+
+  # One rule as HTML.
+  class RuleHtml
+    def initialize(id, actor, source, text, record)
+      @id = id
+      @actor = actor
+      @source = source
+      @text = text
+      @record = record || {}
+    end
+
+    def level
+      @text[KEYWORD] || ''
+    end
+
+    def sentence
+      Smb3x.escape(@text).sub(KEYWORD) { |word| %(<strong>#{word}</strong>) }
+    end
+
+    def margin
+      tests = @record['tests'] || []
+      parts = tests.map { |test| %(<code>#{Smb3x.escape(test)}</code>) }
+      if parts.empty? && @record['untestable']
+        parts = ["no test: #{Smb3x.escape(@record['untestable'])}"]
+      end
+      results = (@record['results'] || {}).sort.map { |name, verdicts|
+        worst = VERDICT_ORDER.find { |v| verdicts.value?(v) } || '?'
+        %(<span class="result #{worst.downcase}">#{Smb3x.escape(name)}: ) +
+          %(#{worst}</span>)
+      }
+      body = (parts + results).map { |part| "<li>#{part}</li>" }.join
+      return '' if body.empty?
+      %(<aside class="rule-tests" aria-label="Tests of #{@id}">) +
+        %(<ul>#{body}</ul></aside>)
+    end
+
+    def html
+      <<~HTML
+        <div class="rule #{level.downcase.tr(' ', '-')} #{@actor}" id="#{@id}">
+        <div class="rule-head"><a class="rule-id" href="##{@id}">#{@id}</a>
+        <span class="badge level">#{level}</span>
+        <span class="badge actor">#{@actor}</span>
+        <button type="button" class="copy" data-rule="#{@id}"
+         title="Copy a link to #{@id}">copy link</button>
+        <span class="rule-source">#{Smb3x.escape(@source)}</span></div>
+        <p>#{sentence}</p>#{margin}
+        </div>
+      HTML
+    end
+  end
+
+  # Turns the paragraphs with the role "req" into rules.
+  class RuleProcessor < Asciidoctor::Extensions::TreeProcessor
+    def process(document)
+      trace = Smb3x.trace(document)
+      document.find_by(context: :paragraph, role: 'req').each do |node|
+        node.set_attr('reftext', node.id)
+        node.set_attr('rule-text', node.source)
+        if document.backend == 'html5'
+          replace(node, trace[node.id])
+        else
+          print(node)
+        end
+      end
+      document
+    end
+
+    def replace(node, record)
+      html = RuleHtml.new(node.id, node.attr('actor'), node.attr('src'),
+                          node.source, record).html
+      block = create_block(node.parent, :pass, html, {}, subs: nil)
+      blocks = node.parent.blocks
+      blocks[blocks.index(node)] = block
+    end
+
+    # For paper: a line with id and source, then the sentence.
+    def print(node)
+      node.set_option('unbreakable')
+      text = node.source.gsub(/[\\`*_#+^~]/) { |c| "&##{c.ord};" }
+                 .gsub('<', '&lt;').gsub('>', '&gt;').gsub('::', '&#58;&#58;')
+                 .gsub(/[\[\]]/) { |c| "&##{c.ord};" }
+                 .sub(KEYWORD) { |word| "*#{word}*" }
+      source = node.attr('src').gsub(/[\[\]]/) { |c| "&##{c.ord};" }
+      node.lines.replace(["[.rule-id]#{'#'}#{node.id}#{'#'} " \
+                          "[.rule-source]#{'#'}#{source}#{'#'} +", text])
+    end
+  end
+
+  # Generated text about one structure, or a note that it is not there.
+  module Wire
+    INCLUDE = /^include::([A-Za-z0-9_-]+)\.adoc\[/
+    # What a reader meets first stands first.
+    FIRST = ['Headers and commands', 'Negotiation', 'Create contexts'].freeze
+
+    def self.lines(document, name)
+      path = File.join(document.attr('wire-dir', ''), "#{name}.adoc")
+      unless File.exist?(path)
+        return ["NOTE: The layout #{name} is made by the build (`make docs`)."]
+      end
+      text = File.readlines(path, chomp: true, encoding: 'utf-8')
+      text = text.flat_map { |line|
+        line[INCLUDE] ? lines(document, line[INCLUDE, 1]) : [line]
+      }
+      name == 'wire-structures' ? sorted(text) : text
+    end
+
+    def self.sorted(text)
+      parts = text.slice_before { |line| line.start_with?('=== ') }.to_a
+      parts.each_with_index.sort_by { |part, i|
+        [FIRST.index(part.first.delete_prefix('=== ')) || FIRST.length, i]
+      }.flat_map { |part, _| part + [''] }
+    end
+  end
+
+  class WireInclude < Asciidoctor::Extensions::IncludeProcessor
+    def handles?(target)
+      target.start_with?('wire:')
+    end
+
+    def process(document, reader, target, attributes)
+      lines = Wire.lines(document, target.delete_prefix('wire:'))
+      if attributes['deeper']
+        lines = lines.map { |line| line.sub(/^(?==+ )/, '=') }
+      end
+      reader.push_include(lines, target, target, 1, {})
+    end
+  end
+
+  class WireMacro < Asciidoctor::Extensions::BlockMacroProcessor
+    use_dsl
+    named :wire
+
+    def process(parent, target, _attributes)
+      parse_content(parent, Wire.lines(parent.document, target))
+      nil
+    end
+  end
+
+  # All rules of the document as one table.
+  class IndexMacro < Asciidoctor::Extensions::BlockMacroProcessor
+    use_dsl
+    named :rules
+
+    def process(parent, target, _attributes)
+      path = parent.document.attr('requirements-json')
+      return nil unless target == 'index' && path && File.exist?(path)
+      name = parent.document.attr('docname')
+      rules = JSON.parse(File.read(path, encoding: 'utf-8'))
+                  .select { |rule| rule['document'] == name }
+      rows = rules.flat_map { |rule|
+        ["|<<#{rule['id']},#{rule['id']}>> |#{rule['level']} " \
+         "|#{rule['actor']} |#{rule['section']} |#{rule['source']}"]
+      }
+      parse_content(parent, ['[%header.index,cols="4,2,2,5,5"]', '|===',
+                             '|Rule |Level |Actor |Section |Source', ''] +
+                            rows + ['|==='])
+      nil
+    end
+  end
+end
+
+Asciidoctor::Extensions.register do
+  tree_processor Smb3x::RuleProcessor
+  include_processor Smb3x::WireInclude
+  block_macro Smb3x::WireMacro
+  block_macro Smb3x::IndexMacro
+end

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Search over all documents, light and dark, links to rules. Works from
+ * file:// because the index is a script (search-index.js).
+ */
+(function () {
+	'use strict';
+
+	var root = document.body.dataset.root || '';
+	var box = document.getElementById('search');
+	var found = document.getElementById('found');
+	var LIMIT = 40;
+
+	function words(text) {
+		return text.toLowerCase().split(/[^a-z0-9_$.-]+/).filter(Boolean);
+	}
+
+	/* Every word must occur; titles and rule ids weigh more. */
+	function score(entry, terms) {
+		var title = entry.t.toLowerCase();
+		var text = entry.x.toLowerCase();
+		var sum = 0;
+		for (var i = 0; i < terms.length; i++) {
+			var inTitle = title.indexOf(terms[i]) >= 0;
+			var inText = text.indexOf(terms[i]) >= 0;
+			if (!inTitle && !inText) {
+				return 0;
+			}
+			sum += (inTitle ? 5 : 0) + (inText ? 1 : 0);
+			if (title === terms[i]) {
+				sum += 20;
+			}
+		}
+		return sum;
+	}
+
+	function escape(text) {
+		return text.replace(/[&<>"]/g, function (c) {
+			return {'&': '&amp;', '<': '&lt;', '>': '&gt;',
+				'"': '&quot;'}[c];
+		});
+	}
+
+	function marked(text, terms) {
+		var pattern = terms.map(function (term) {
+			return term.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+		}).join('|');
+		return text.split(new RegExp('(' + pattern + ')', 'ig'))
+			.map(function (piece, i) {
+				return i % 2 ? '<mark>' + escape(piece) + '</mark>'
+					: escape(piece);
+			}).join('');
+	}
+
+	/* A piece of the text around the first hit. */
+	function excerpt(text, terms) {
+		var at = text.toLowerCase().indexOf(terms[0]);
+		var from = Math.max(0, at - 60);
+		return (from ? '… ' : '') + text.slice(from, from + 190);
+	}
+
+	function show() {
+		var terms = words(box.value);
+		if (!terms.length || !window.SEARCH_INDEX) {
+			found.hidden = true;
+			return;
+		}
+		var hits = window.SEARCH_INDEX.map(function (entry) {
+			return {entry: entry, score: score(entry, terms)};
+		}).filter(function (hit) {
+			return hit.score > 0;
+		}).sort(function (a, b) {
+			return b.score - a.score;
+		});
+		found.innerHTML = hits.slice(0, LIMIT).map(function (hit) {
+			var e = hit.entry;
+			return '<a href="' + root + e.p + '"><span class="title">' +
+				marked(e.t, terms) + '</span> <span class="where">' +
+				escape(e.k) + '</span><br>' +
+				marked(excerpt(e.x, terms), terms) + '</a>';
+		}).join('') || '<p class="none">Nothing found.</p>';
+		if (hits.length > LIMIT) {
+			found.innerHTML += '<p class="none">' +
+				(hits.length - LIMIT) + ' more; add a word.</p>';
+		}
+		found.hidden = false;
+	}
+
+	function choose(step) {
+		var links = found.querySelectorAll('a');
+		var now = found.querySelector('a.chosen');
+		var i = Array.prototype.indexOf.call(links, now) + step;
+		if (now) {
+			now.classList.remove('chosen');
+		}
+		if (links[i]) {
+			links[i].classList.add('chosen');
+			links[i].scrollIntoView({block: 'nearest'});
+		}
+	}
+
+	function keys(event) {
+		if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+			choose(event.key === 'ArrowDown' ? 1 : -1);
+			event.preventDefault();
+		} else if (event.key === 'Enter') {
+			var link = found.querySelector('a.chosen') ||
+				found.querySelector('a');
+			if (link) {
+				location.href = link.href;
+				found.hidden = true;
+			}
+			event.preventDefault();
+		} else if (event.key === 'Escape') {
+			found.hidden = true;
+			box.blur();
+		}
+	}
+
+	function remember(theme) {
+		document.documentElement.dataset.theme = theme;
+		try {
+			localStorage.setItem('smb3x-theme', theme);
+		} catch (error) {
+			/* private windows have no storage */
+		}
+	}
+
+	function firstTheme() {
+		var kept = null;
+		try {
+			kept = localStorage.getItem('smb3x-theme');
+		} catch (error) {
+			/* private windows have no storage */
+		}
+		var dark = window.matchMedia('(prefers-color-scheme: dark)');
+		return kept || (dark.matches ? 'dark' : 'light');
+	}
+
+	function copyLink(event) {
+		var id = event.target.dataset.rule;
+		if (!id) {
+			return;
+		}
+		var link = location.href.split('#')[0] + '#' + id;
+		history.replaceState(null, '', '#' + id);
+		if (navigator.clipboard) {
+			navigator.clipboard.writeText(link);
+		}
+		event.target.textContent = 'copied';
+		setTimeout(function () {
+			event.target.textContent = 'copy link';
+		}, 1500);
+	}
+
+	document.documentElement.dataset.theme = firstTheme();
+	document.getElementById('theme').addEventListener('click', function () {
+		remember(document.documentElement.dataset.theme === 'dark'
+			? 'light' : 'dark');
+	});
+	document.addEventListener('click', copyLink);
+	box.addEventListener('input', show);
+	box.addEventListener('focus', show);
+	box.addEventListener('keydown', keys);
+	document.addEventListener('click', function (event) {
+		if (!event.target.closest('.search')) {
+			found.hidden = true;
+		}
+	});
+	document.addEventListener('keydown', function (event) {
+		if (event.key === '/' && !/INPUT|TEXTAREA/.test(
+			document.activeElement.tagName)) {
+			box.focus();
+			event.preventDefault();
+		}
+	});
+	var wanted = new URLSearchParams(location.search).get('q');
+	if (wanted) {
+		box.value = wanted;
+		show();
+	}
+	var here = document.querySelector('.contents [aria-current]');
+	if (here) {
+		here.scrollIntoView({block: 'nearest'});
+	}
+}());
