@@ -39,8 +39,7 @@ CONF_TABLE(core, greatest_dialect, offer_rows,
 	struct smb2_negotiate_request r = negotiate_request(
 		a, &(struct client_options){.dialect = 0x0302});
 
-	need(t, t->target->dialect_min <= row->dialects[0] ||
-			row->count > 1,
+	need(t, t->target->dialect_min <= row->dialects[0] || row->count > 1,
 		"dialect 0x%04x", row->dialects[0]);
 	r.dialect_count = (uint16_t)row->count;
 	r.dialects = bytes_of(t, row->dialects, row->count * 2);
@@ -52,7 +51,8 @@ CONF_TABLE(core, greatest_dialect, offer_rows,
 CONF_TEST(core, second_negotiate, "a second NEGOTIATE ends the connection",
 	RULES(CORE_NEGOTIATE_0006))
 {
-	struct peer *a = client_with(t, &(struct client_options){.plain = true});
+	struct peer *a =
+		client_with(t, &(struct client_options){.plain = true});
 	struct smb2_negotiate_request r = negotiate_request(a, NULL);
 
 	peer_send(a, &smb2_negotiate_request_type, &r);

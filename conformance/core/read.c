@@ -36,8 +36,7 @@ CONF_TEST(core, beyond_end, "READ at or beyond the end of the file",
 	struct file *f = need_file(a, "x", NULL);
 
 	need_ok(t, file_write(f, 0, "abc", 3));
-	check_status(t, file_read(f, 3, 1), STATUS_END_OF_FILE,
-		CORE_READ_0006);
+	check_status(t, file_read(f, 3, 1), STATUS_END_OF_FILE, CORE_READ_0006);
 	check_status(t, file_read(f, 1000000, 1), STATUS_END_OF_FILE,
 		CORE_READ_0006);
 }
@@ -51,8 +50,8 @@ CONF_TEST(core, without_access, "READ on an open without FILE_READ_DATA",
 			.access = FILE_WRITE_DATA | FILE_READ_ATTRIBUTES});
 
 	need_ok(t, file_write(f, 0, "abc", 3));
-	check_status(t, file_read(f, 0, 3), STATUS_ACCESS_DENIED,
-		CORE_READ_0001);
+	check_status(
+		t, file_read(f, 0, 3), STATUS_ACCESS_DENIED, CORE_READ_0001);
 }
 
 static const struct sealed_row {
@@ -69,10 +68,10 @@ static const struct sealed_row {
 CONF_TABLE(core, encrypted, sealed_rows, "READ through an encrypted session",
 	RULES(CORE_READ_0012), NEEDS(DIALECT_MIN(0x0300), ENCRYPTION))
 {
-	struct peer *a = client_with(t,
-		&(struct client_options){.dialect = row->dialect,
-			.cipher = row->cipher,
-			.encrypt = true});
+	struct peer *a =
+		client_with(t, &(struct client_options){.dialect = row->dialect,
+				       .cipher = row->cipher,
+				       .encrypt = true});
 	struct file *f = need_file(a, "x", NULL);
 	struct reply *r;
 

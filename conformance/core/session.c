@@ -8,7 +8,8 @@
 CONF_TEST(core, logon, "a user logs on and the session has an identifier",
 	RULES(CORE_SESSION_0001, CORE_SESSION_0003), TAGS(TAG_SANITY))
 {
-	struct peer *a = client_with(t, &(struct client_options){.plain = true});
+	struct peer *a =
+		client_with(t, &(struct client_options){.plain = true});
 	struct reply *last = peer_session_setup(a, NULL);
 
 	stop_ok(t, last, CORE_SESSION_0003);
@@ -21,7 +22,8 @@ CONF_TEST(core, logon, "a user logs on and the session has an identifier",
 CONF_TEST(core, wrong_password, "a wrong password is refused",
 	RULES(CORE_SESSION_0005))
 {
-	struct peer *a = client_with(t, &(struct client_options){.plain = true});
+	struct peer *a =
+		client_with(t, &(struct client_options){.plain = true});
 
 	check_status(t,
 		peer_setup(a, &(struct setup_options){.wrong_password = true}),

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Removes what the tests left on the share, in a child like a test, so that a
+ * server which stops answering cannot stop the runner.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runner/child.h"
+#include "runner/cleanup.h"
+#include "suite/file.h"
+
+#define CLEANUP_BUDGET_MS 30000
+#define DEPTH_MAX 16
+#define LISTING 65536
+
+static const struct run *run_to_clean;
+
+static bool remove_tree(struct peer *p, const char *path, unsigned int depth);
+
+/* Removes the entries of a directory that a listing names. */
+static bool remove_entries(struct peer *p, const char *path,
+	struct wire_view listing, unsigned int depth)
+{
+	struct wire_list list =
+		wire_list_of(&file_directory_information_type, listing);
+	struct file_directory_information e;
+	bool all = true;
+
+	while (wire_list_next(&list, &e, NULL) == 1) {
+		char name[1024];
+		int n = wire_utf16_to_utf8(e.file_name, name, sizeof(name) - 1);
+
+		if (n < 0) {
+			all = false;
+			continue;
+		}
+		name[n] = '\0';
+		if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
+			all &= remove_tree(p,
+				test_text(p->t, "%s\\%s", path, name),
+				depth + 1);
+		}
+	}
+	return all;
+}
+
+static void empty(
+	struct peer *p, struct file *f, const char *path, unsigned int depth)
+{
+	bool all = true;
+
+	while (depth < DEPTH_MAX && all) {
+		struct reply *r =
+			dir_query(f, FileDirectoryInformation, 0, "*", LISTING);
+
+		if (r->outcome != REPLY_ARRIVED ||
+			r->status != STATUS_SUCCESS) {
+			return;
+		}
+		all = remove_entries(p, path, dir_data(r), depth);
+	}
+}
+
+/* path begins at the share's root, with a backslash. */
+static bool remove_tree(struct peer *p, const char *path, unsigned int depth)
+{
+	struct reply *r = file_create(p, path,
+		&(struct create_options){
+			.access = 0x00010181, /* DELETE, list, attributes */
+			.disposition = DISPOSITION(FILE_OPEN),
+			.options = FILE_OPEN_REPARSE_POINT});
+	const struct smb2_create_response *opened = r->body;
+	struct file *f;
+	bool gone;
+
+	if (r->outcome != REPLY_ARRIVED || r->status != STATUS_SUCCESS ||
+		opened == NULL || r->type != &smb2_create_response_type) {
+		return r->status == STATUS_OBJECT_NAME_NOT_FOUND;
+	}
+	f = file_of(r);
+	if ((opened->file_attributes & FILE_ATTRIBUTE_DIRECTORY) != 0 &&
+		(opened->file_attributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0) {
+		empty(p, f, path, depth);
+	}
+	gone = file_delete(f)->status == STATUS_SUCCESS;
+	file_close(f);
+	return gone;
+}
+
+bool share_remove(struct peer *peer, const char *path)
+{
+	return remove_tree(peer, path, 0);
+}
+
+static void clean_all(struct test *t, const void *row)
+{
+	const char *name = run_to_clean->directories.p, *end;
+	struct peer *p = client(t);
+
+	(void)row;
+	while (name != NULL && (end = strchr(name, '\n')) != NULL) {
+		char *path = test_text(t, "\\%.*s", (int)(end - name), name);
+
+		if (share_remove(p, path)) {
+			log_note(t->log, 0, "%s", path + 1);
+		}
+		name = end + 1;
+	}
+}
+
+static const struct conf_test cleanup_test = {
+	.area = "cleanup", .name = "cleanup", .body = clean_all};
+
+static void body(struct log *log, void *ctx)
+{
+	const struct run *run = ctx;
+	struct test t = {
+		.test = &cleanup_test,
+		.id = "cleanup",
+		.target = run->target,
+		.log = log,
+		.run = run->name,
+		.time_scale = run->options->time_scale,
+	};
+
+	run_to_clean = run;
+	test_run(&t, NULL);
+}
+
+static bool removed(const struct log *log, const char *name, size_t n)
+{
+	const struct record *r = NULL;
+
+	while ((r = log_next(log, r)) != NULL) {
+		const struct record_text *s = (const struct record_text *)r;
+
+		if (r->kind == RECORD_NOTE && strlen(s->text) == n &&
+			memcmp(s->text, name, n) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void cleanup(struct run *run)
+{
+	struct child child;
+	const char *name = run->directories.p, *end;
+
+	if (name == NULL || child_start(&child,
+				    (unsigned int)(CLEANUP_BUDGET_MS *
+						   run->options->time_scale),
+				    body, run) != 0) {
+		return;
+	}
+	child_wait(&child);
+	while ((end = strchr(name, '\n')) != NULL) {
+		if (!removed(child.log, name, (size_t)(end - name))) {
+			run->leftovers++;
+			text_put(&run->leftover_names, name,
+				(size_t)(end - name) + 1);
+		}
+		name = end + 1;
+	}
+	child_finish(&child);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whether the target has what a test is about, by what the probe saw.
+ */
+#include <stdio.h>
+
+#include "runner/needs.h"
+
+/* The fact that a need asks for; NULL if the probe has no such fact. */
+static const struct fact *fact_of(
+	const struct target *target, const struct need *need)
+{
+	static const enum fact_kind kinds[] = {
+		[NEED_CAPABILITY] = FACT_CAPABILITY,
+		[NEED_CIPHER] = FACT_CIPHER,
+		[NEED_SIGNING] = FACT_SIGNING,
+		[NEED_COMPRESSION] = FACT_COMPRESSION,
+		[NEED_FSCTL] = FACT_FSCTL,
+		[NEED_FS_FLAG] = FACT_FS_FLAG,
+	};
+
+	switch (need->kind) {
+	case NEED_CONTEXT:
+		return target_fact_named(target, FACT_CONTEXT, need->text);
+	case NEED_ENCRYPTION:
+		return target_fact_named(target, FACT_OTHER, "encryption");
+	case NEED_CAPABILITY:
+	case NEED_CIPHER:
+	case NEED_SIGNING:
+	case NEED_COMPRESSION:
+	case NEED_FSCTL:
+	case NEED_FS_FLAG:
+		return target_fact(target, kinds[need->kind], need->value);
+	default:
+		return NULL;
+	}
+}
+
+static bool met(const struct target *target, const struct need *need,
+	char ret_reason[200])
+{
+	const struct fact *fact;
+
+	switch (need->kind) {
+	case NEED_DIALECT_MIN:
+		snprintf(ret_reason, 200,
+			"needs dialect 0x%04x or higher; the highest here is "
+			"0x%04x",
+			(unsigned int)need->value, target->dialect_max);
+		return target->dialect_max >= need->value;
+	case NEED_DIALECT_MAX:
+		snprintf(ret_reason, 200,
+			"needs dialect 0x%04x or lower; the lowest here is "
+			"0x%04x",
+			(unsigned int)need->value, target->dialect_min);
+		return target->dialect_min <= need->value;
+	case NEED_SECOND_USER:
+		snprintf(ret_reason, 200,
+			"needs a second user (--second-user NAME:PASSWORD)");
+		return target->user2[0] != '\0';
+	default:
+		break;
+	}
+	fact = fact_of(target, need);
+	if (fact == NULL) {
+		snprintf(ret_reason, 200,
+			"needs %.80s, which the probe does not know",
+			need->text);
+		return false;
+	}
+	snprintf(ret_reason, 200, "needs %.60s; the probe saw %.80s (frame %u)",
+		need->text, fact->evidence, fact->frame);
+	return fact->present;
+}
+
+bool needs_met(const struct target *target, const struct conf_test *test,
+	char ret_reason[200])
+{
+	unsigned int i;
+
+	for (i = 0; i < CONF_NEEDS_MAX; i++) {
+		if (test->needs[i].kind != NEED_NOTHING &&
+			!met(target, &test->needs[i], ret_reason)) {
+			return false;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The report for a terminal: a table per group, every test that is not PASS
+ * with its evidence, and a last line that names all states that occurred.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "runner/report.h"
+
+#define GROUPS_MAX 256
+#define STEPS_SHOWN 8
+
+struct group {
+	const char *area, *group;
+	unsigned int counts[VERDICT_COUNT], total;
+};
+
+static const char *colour_of(enum verdict v, bool colour)
+{
+	static const char *const colours[VERDICT_COUNT] = {
+		[VERDICT_PASS] = "\033[32m",
+		[VERDICT_WARN] = "\033[33m",
+		[VERDICT_FAIL] = "\033[31m",
+		[VERDICT_XFAIL] = "\033[36m",
+		[VERDICT_CHANGED] = "\033[31m",
+		[VERDICT_XPASS] = "\033[35m",
+		[VERDICT_SKIP] = "\033[90m",
+		[VERDICT_NOVERDICT] = "\033[35m",
+		[VERDICT_ERROR] = "\033[31;1m",
+		[VERDICT_FLAKY] = "\033[35m",
+	};
+
+	return colour && v < VERDICT_COUNT ? colours[v] : "";
+}
+
+static struct group *group_of(struct group *groups, const struct json *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < GROUPS_MAX - 1 && groups[i].area != NULL; i++) {
+		if (strcmp(groups[i].area, json_text(test, "area")) == 0 &&
+			strcmp(groups[i].group, json_text(test, "group")) ==
+				0) {
+			break;
+		}
+	}
+	groups[i].area = json_text(test, "area");
+	groups[i].group = json_text(test, "group");
+	return &groups[i];
+}
+
+static void table(struct text *out, const struct json *results, bool colour)
+{
+	static struct group groups[GROUPS_MAX];
+	bool used[VERDICT_COUNT] = {[VERDICT_PASS] = true};
+	const struct json *test;
+	unsigned int i, v;
+
+	memset(groups, 0, sizeof(groups));
+	for (test = json_first(results, "tests"); test; test = test->next) {
+		struct group *g = group_of(groups, test);
+
+		v = verdict_by_name(json_text(test, "verdict"));
+		if (v < VERDICT_COUNT) {
+			g->counts[v]++;
+			used[v] = true;
+		}
+		g->total++;
+	}
+	text_add(out, "%-28s %6s", "group", "tests");
+	for (v = 0; v < VERDICT_COUNT; v++) {
+		if (used[v]) {
+			text_add(out, " %9s", verdict_name(v));
+		}
+	}
+	text_add(out, "\n");
+	for (i = 0; i < GROUPS_MAX && groups[i].area != NULL; i++) {
+		text_add(out, "%s/%-*s %6u", groups[i].area,
+			(int)(27 - strlen(groups[i].area)), groups[i].group,
+			groups[i].total);
+		for (v = 0; v < VERDICT_COUNT; v++) {
+			unsigned int n = groups[i].counts[v];
+
+			if (used[v] && n == 0) {
+				text_add(out, " %9s", ".");
+			} else if (used[v]) {
+				text_add(out, " %s%9u%s", colour_of(v, colour),
+					n, colour ? "\033[0m" : "");
+			}
+		}
+		text_add(out, "\n");
+	}
+}
+
+static void rules_of(struct text *out, const struct json *test)
+{
+	const struct json *c, *rule;
+	const char *first = "";
+
+	for (c = json_first(test, "checks"); c != NULL; c = c->next) {
+		if (!json_true(c, "held") && json_text(c, "rule")[0] != '\0') {
+			first = json_text(c, "rule");
+			break;
+		}
+	}
+	for (rule = json_first(test, "rules"); rule; rule = rule->next) {
+		if (strcmp(json_text(rule, "id"), first) == 0) {
+			text_add(out,
+				"  rule       %s (%s, %s)\n             %s\n",
+				first, json_text(rule, "level"),
+				json_text(rule, "source"),
+				json_text(rule, "text"));
+		}
+	}
+}
+
+static void steps_of(struct text *out, const struct json *test)
+{
+	const struct json *steps = json_get(test, "steps"), *s;
+	unsigned int own = 0, skip, i = 0;
+	const char *label = "did";
+
+	for (s = json_first(test, "steps"); s != NULL; s = s->next) {
+		own += !json_true(s, "automatic");
+	}
+	skip = steps != NULL && steps->count > STEPS_SHOWN
+		       ? (unsigned int)steps->count - STEPS_SHOWN
+		       : 0;
+	for (s = json_first(test, "steps"); s != NULL; s = s->next) {
+		if (own != 0 ? json_true(s, "automatic") : i++ < skip) {
+			continue;
+		}
+		text_add(out, "  %-10s %lld. %s", label,
+			(long long)json_int(s, "number"), json_text(s, "text"));
+		if (json_int(s, "frame") != 0) {
+			text_add(out, " (frame %lld)",
+				(long long)json_int(s, "frame"));
+		}
+		text_add(out, "\n");
+		label = "";
+	}
+}
+
+static void checks_of(struct text *out, const struct json *test)
+{
+	const struct json *c;
+
+	for (c = json_first(test, "checks"); c != NULL; c = c->next) {
+		const char *field = json_text(c, "field");
+
+		if (json_true(c, "held")) {
+			continue;
+		}
+		text_add(out, "  expected   %s%s%s\n", field,
+			field[0] != '\0' ? " = " : "",
+			json_text(c, "expected"));
+		text_add(out, "  seen       %s", json_text(c, "seen"));
+		if (json_int(c, "frame") != 0) {
+			text_add(out, "   [%s: frame %lld",
+				json_text(c, "peer"),
+				(long long)json_int(c, "frame"));
+			if (json_get(c, "offset") != NULL) {
+				text_add(out, ", byte 0x%llx",
+					(long long)json_int(c, "offset"));
+			}
+			text_add(out, "]");
+		}
+		text_add(out, "  %s\n", json_text(c, "at"));
+	}
+}
+
+static void ending_of(struct text *out, const struct json *test)
+{
+	const struct json *k, *files = json_get(test, "files");
+	const struct json *d = json_get(test, "deviation");
+
+	for (k = json_first(test, "known"); k != NULL; k = k->next) {
+		text_add(out, "  known      %s %s: %s (%s)\n",
+			json_text(k, "product"), json_text(k, "versions"),
+			json_text(k, "reason"), json_text(k, "class"));
+	}
+	if (d != NULL) {
+		text_add(out, "  expected of %s %s: %s (%s, until %s)\n",
+			json_text(d, "product"), json_text(d, "versions"),
+			json_text(d, "reason"), json_text(d, "class"),
+			json_text(d, "expires"));
+	}
+	text_add(out, "  reproduce  %s\n", json_text(test, "reproduce"));
+	if (files != NULL) {
+		text_add(out, "  look       %s\n", json_text(files, "tshark"));
+	}
+	if (json_text(test, "output")[0] != '\0') {
+		text_add(out, "  output     %s\n", json_text(test, "output"));
+	}
+}
+
+static void block(struct text *out, const struct json *test, bool colour)
+{
+	enum verdict v = verdict_by_name(json_text(test, "verdict"));
+
+	text_add(out, "\n%s%s%s %s\n  %s\n", colour_of(v, colour),
+		json_text(test, "verdict"), colour ? "\033[0m" : "",
+		json_text(test, "id"), json_text(test, "title"));
+	if (v == VERDICT_SKIP || v == VERDICT_NOVERDICT || v == VERDICT_ERROR) {
+		text_add(out, "  because    %s\n", json_text(test, "reason"));
+	}
+	rules_of(out, test);
+	steps_of(out, test);
+	checks_of(out, test);
+	ending_of(out, test);
+}
+
+static void last_line(struct text *out, const struct json *results, bool colour)
+{
+	const struct json *summary = json_get(results, "summary");
+	const struct json *head = json_get(results, "headline");
+	unsigned int v;
+
+	text_add(out, "\nMUST rules held: %lld of %lld judged (%lld known)\n",
+		(long long)json_int(head, "must_rules_held"),
+		(long long)json_int(head, "must_rules_judged"),
+		(long long)json_int(head, "must_rules"));
+	for (v = 0; v < VERDICT_COUNT; v++) {
+		long long n = json_int(summary, verdict_name(v));
+
+		if (n != 0) {
+			text_add(out, "%s%lld %s%s  ", colour_of(v, colour), n,
+				verdict_name(v), colour ? "\033[0m" : "");
+		}
+	}
+	text_add(out, "in %.1f s, seed %s",
+		(double)json_int(results, "duration_ms") / 1000,
+		json_text(results, "seed"));
+	if (json_first(results, "leftovers") != NULL) {
+		text_add(out, ", %zu directories could not be removed",
+			json_get(results, "leftovers")->count);
+	}
+	text_add(out, "\n");
+}
+
+void report_text(
+	struct text *out, const struct json *results, bool verbose, bool colour)
+{
+	const struct json *test;
+
+	table(out, results, colour);
+	for (test = json_first(results, "tests"); test; test = test->next) {
+		enum verdict v = verdict_by_name(json_text(test, "verdict"));
+
+		if (v == VERDICT_PASS || (v == VERDICT_SKIP && !verbose) ||
+			(v == VERDICT_XFAIL && !verbose)) {
+			continue;
+		}
+		block(out, test, colour);
+	}
+	last_line(out, results, colour);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * results.json: the truth about a run, from which every report is made. Its
+ * layout is that of results.schema.json.
+ */
+#include <string.h>
+
+#include "runner/probe.h"
+#include "runner/report.h"
+
+#define SCHEMA_VERSION 1
+
+struct rule_tally {
+	bool seen, judged, broken;
+};
+
+/* MUST rules that the selected tests declare, were judged, and held. */
+static void write_headline(struct text *out, const struct run *run)
+{
+	static struct rule_tally rules[RULE_COUNT];
+	unsigned int total = 0, judged = 0, held = 0, i, j;
+
+	memset(rules, 0, sizeof(rules));
+	for (i = 0; i < run->item_count; i++) {
+		const struct item *item = &run->items[i];
+		bool ran = item->verdict != VERDICT_SKIP &&
+			   item->verdict != VERDICT_NOVERDICT &&
+			   item->verdict != VERDICT_ERROR;
+
+		for (j = 0; j < item->test->rule_count; j++) {
+			struct rule_tally *r = &rules[item->test->rules[j]];
+
+			r->seen = true;
+			r->judged |= ran;
+			r->broken |= item->verdict != VERDICT_PASS &&
+				     item->verdict != VERDICT_WARN && ran;
+		}
+	}
+	for (i = 0; i < RULE_COUNT; i++) {
+		if (verdict_of_level(rule_table[i].level) != VERDICT_FAIL ||
+			rule_table[i].actor != RULE_ACTOR_SERVER) {
+			continue;
+		}
+		total++;
+		judged += rules[i].judged;
+		held += rules[i].judged && !rules[i].broken;
+	}
+	json_key(out, "headline");
+	json_open(out, '{');
+	json_number(out, "must_rules", total);
+	json_number(out, "must_rules_judged", judged);
+	json_number(out, "must_rules_held", held);
+	json_close(out, '}');
+}
+
+static void write_summary(struct text *out, const struct run *run)
+{
+	unsigned int i;
+
+	json_key(out, "summary");
+	json_open(out, '{');
+	for (i = 0; i < VERDICT_COUNT; i++) {
+		json_number(out, verdict_name(i), run->counts[i]);
+	}
+	json_close(out, '}');
+	json_number(out, "exit_code",
+		verdict_exit_code(run->counts, run->options->strict));
+}
+
+static void write_leftovers(struct text *out, const struct run *run)
+{
+	const char *name = run->leftover_names.p, *end;
+
+	json_key(out, "leftovers");
+	json_open(out, '[');
+	while (name != NULL && (end = strchr(name, '\n')) != NULL) {
+		struct text one = {0};
+
+		text_put(&one, name, (size_t)(end - name));
+		json_item(out);
+		json_string(out, one.p);
+		text_finish(&one);
+		name = end + 1;
+	}
+	json_close(out, ']');
+}
+
+void results_write(struct text *out, const struct run *run)
+{
+	unsigned int i;
+
+	json_open(out, '{');
+	json_pair(out, "schema", "smb3x-results");
+	json_number(out, "schema_version", SCHEMA_VERSION);
+	json_pair(out, "run", run->name);
+	json_pair(out, "started", run->started);
+	json_number(out, "duration_ms", (int64_t)run->milliseconds);
+	json_key(out, "seed");
+	text_add(out, "\"%llu\"", (unsigned long long)run->options->seed);
+	json_number(out, "jobs", run->options->jobs);
+	json_number(out, "repeat", run->options->repeat);
+	json_bool(out, "strict", run->options->strict);
+	json_pair(out, "product_file",
+		run->options->product != NULL ? run->options->product : "");
+	json_key(out, "target");
+	probe_write(out, run->target);
+	write_summary(out, run);
+	write_headline(out, run);
+	write_leftovers(out, run);
+	json_key(out, "tests");
+	json_open(out, '[');
+	for (i = 0; i < run->item_count; i++) {
+		json_item(out);
+		text_put(out, run->items[i].json.p, run->items[i].json.n);
+	}
+	json_close(out, ']');
+	json_close(out, '}');
+	text_put(out, "\n", 1);
+}

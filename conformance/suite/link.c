@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TCP under the peers: connect, frame ([MS-SMB2] 2.1: four bytes of length),
+ * send, and wait for traffic on all connections of a test at once.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "suite/dial.h"
+#include "suite/link.h"
+#include "suite/words.h"
+
+#define INPUT_CHUNK 262144
+#define MESSAGE_MAX 0x1000000 /* the length prefix has 24 bits */
+
+uint64_t test_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t test_within(const struct test *t, unsigned int ms)
+{
+	return test_clock() + (uint64_t)(ms * t->time_scale * 1e6);
+}
+
+struct peer *peer_connect(struct test *t)
+{
+	uint16_t local = 0, remote = 0;
+	struct peer *peer;
+	int fd;
+
+	if (t->peer_count == TEST_PEERS) {
+		conf_broken(t, "more than %d connections", TEST_PEERS);
+	}
+	fd = dial(t->target, (int)(REPLY_TIMEOUT_MS * t->time_scale), &local,
+		&remote);
+	conf_need(t, NULL, fd >= 0, "a TCP connection to %s (%s)",
+		t->target->host, fd >= 0 ? "made" : strerror(-fd));
+	peer = test_alloc(t, sizeof(*peer));
+	peer->t = t;
+	peer->fd = fd;
+	peer->index = (uint16_t)t->peer_count;
+	peer->name[0] = (char)('A' + t->peer_count);
+	peer->credits = 1;
+	peer->credits_wanted = 64;
+	test_random(t, peer->client_guid.b, sizeof(peer->client_guid.b));
+	t->peers[t->peer_count++] = peer;
+	log_peer(t->log, peer->index, peer->name, local, remote);
+	return peer;
+}
+
+static void closed(struct peer *peer)
+{
+	if (!peer->closed) {
+		peer->closed = true;
+		peer->closed_frame = log_frame(peer->t->log, peer->index,
+			FRAME_CLOSED, (struct wire_view){NULL, 0},
+			(struct wire_view){NULL, 0});
+	}
+}
+
+void peer_disconnect(struct peer *peer)
+{
+	if (peer->fd >= 0) {
+		close(peer->fd);
+		peer->fd = -1;
+		peer->closed = true;
+	}
+}
+
+/* Sends all of it, or notices that the connection is over. */
+static void put(struct peer *peer, struct wire_view bytes)
+{
+	uint64_t deadline = test_within(peer->t, REPLY_TIMEOUT_MS);
+	size_t sent = 0;
+
+	while (sent < bytes.n && !peer->closed && test_clock() < deadline) {
+		ssize_t n = send(
+			peer->fd, bytes.p + sent, bytes.n - sent, MSG_NOSIGNAL);
+		struct pollfd p = {.fd = peer->fd, .events = POLLOUT};
+
+		if (n > 0) {
+			sent += (size_t)n;
+		} else if (errno == EAGAIN) {
+			poll(&p, 1, 10);
+			peers_pump(peer->t, 0); /* the server may wait for us */
+		} else if (errno != EINTR) {
+			peers_pump(peer->t, 0);
+			closed(peer);
+		}
+	}
+}
+
+void peer_send_stream(struct peer *peer, struct wire_view bytes)
+{
+	log_frame(peer->t->log, peer->index, FRAME_SENT, bytes,
+		(struct wire_view){NULL, 0});
+	put(peer, bytes);
+}
+
+uint32_t link_send(
+	struct peer *peer, struct wire_view message, struct wire_view plain)
+{
+	uint8_t *framed = test_alloc(peer->t, message.n + 4);
+	uint32_t frame;
+
+	framed[1] = (uint8_t)(message.n >> 16);
+	framed[2] = (uint8_t)(message.n >> 8);
+	framed[3] = (uint8_t)message.n;
+	if (message.n != 0) {
+		memcpy(framed + 4, message.p, message.n);
+	}
+	frame = log_frame(peer->t->log, peer->index, FRAME_SENT,
+		wire_view_of(framed, message.n + 4), plain);
+	put(peer, wire_view_of(framed, message.n + 4));
+	return frame;
+}
+
+/* Hands over every whole message of the input. */
+static void split(struct peer *peer)
+{
+	size_t at = 0;
+
+	while (peer->input_size - at >= 4) {
+		const uint8_t *p = peer->input + at;
+		size_t n = (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+
+		if (peer->input_size - at - 4 < n) {
+			break;
+		}
+		receive_message(peer, wire_view_of(p, n + 4));
+		at += n + 4;
+	}
+	memmove(peer->input, peer->input + at, peer->input_size - at);
+	peer->input_size -= at;
+}
+
+static void get(struct peer *peer)
+{
+	ssize_t n;
+
+	if (peer->input_cap - peer->input_size < INPUT_CHUNK) {
+		size_t cap = peer->input_cap * 2 + INPUT_CHUNK;
+		uint8_t *grown;
+
+		if (cap > 2 * (size_t)MESSAGE_MAX + 2 * INPUT_CHUNK) {
+			closed(peer);
+			return;
+		}
+		grown = test_alloc(peer->t, cap);
+		if (peer->input_size != 0) {
+			memcpy(grown, peer->input, peer->input_size);
+		}
+		peer->input = grown;
+		peer->input_cap = cap;
+	}
+	n = recv(peer->fd, peer->input + peer->input_size,
+		peer->input_cap - peer->input_size, 0);
+	if (n > 0) {
+		peer->input_size += (size_t)n;
+		split(peer);
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		closed(peer);
+	}
+}
+
+bool peers_pump(struct test *t, uint64_t deadline)
+{
+	struct pollfd polled[TEST_PEERS];
+	struct peer *who[TEST_PEERS];
+	uint64_t now = test_clock();
+	int wait =
+		now < deadline ? (int)((deadline - now + 999999) / 1000000) : 0;
+	nfds_t i, n = 0;
+
+	for (i = 0; i < t->peer_count; i++) {
+		if (t->peers[i]->fd >= 0 && !t->peers[i]->closed) {
+			who[n] = t->peers[i];
+			polled[n++] = (struct pollfd){
+				.fd = t->peers[i]->fd, .events = POLLIN};
+		}
+	}
+	if (n == 0) { /* nobody can say anything any more */
+		return false;
+	}
+	if (poll(polled, n, wait) <= 0) {
+		return test_clock() < deadline;
+	}
+	for (i = 0; i < n; i++) {
+		if (polled[i].revents != 0) {
+			get(who[i]);
+		}
+	}
+	return true;
+}
+
+bool peer_closed_within(struct peer *peer, unsigned int ms)
+{
+	uint64_t deadline = test_within(peer->t, ms);
+
+	while (!peer->closed && peers_pump(peer->t, deadline)) {
+	}
+	return peer->closed;
+}

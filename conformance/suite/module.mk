@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+# What tests are written in.
+$(eval $(call library,suite,$(wildcard conformance/suite/*.c)))

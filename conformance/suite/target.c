@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The address of the server under test, and the facts about it.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "suite/target.h"
+
+#define SCHEME "smb://"
+#define DEFAULT_PORT "445"
+
+/* Copies [from, to) with %XX decoded; false if it does not fit. */
+static bool part(char *ret, size_t size, const char *from, const char *to)
+{
+	size_t n = 0;
+
+	while (from < to && n + 1 < size) {
+		unsigned int c;
+
+		if (*from == '%' && to - from >= 3 &&
+			sscanf(from + 1, "%2x", &c) == 1) {
+			ret[n++] = (char)c;
+			from += 3;
+		} else {
+			ret[n++] = *from++;
+		}
+	}
+	ret[n] = '\0';
+	return from == to;
+}
+
+/* [domain;]user[:password] */
+static bool parse_user(struct target *t, const char *from, const char *to)
+{
+	const char *semi = memchr(from, ';', (size_t)(to - from));
+	const char *colon;
+
+	if (semi != NULL) {
+		if (!part(t->domain, sizeof(t->domain), from, semi)) {
+			return false;
+		}
+		from = semi + 1;
+	}
+	colon = memchr(from, ':', (size_t)(to - from));
+	if (colon == NULL) {
+		return part(t->user, sizeof(t->user), from, to);
+	}
+	return part(t->user, sizeof(t->user), from, colon) &&
+	       part(t->password, sizeof(t->password), colon + 1, to);
+}
+
+/* host, [address], with :port; the port goes to ret_port. */
+static bool parse_host(
+	struct target *t, const char *from, const char *to, char ret_port[8])
+{
+	const char *colon;
+
+	if (*from == '[') {
+		const char *end = memchr(from, ']', (size_t)(to - from));
+
+		if (end == NULL ||
+			!part(t->host, sizeof(t->host), from + 1, end)) {
+			return false;
+		}
+		colon = end + 1 < to && end[1] == ':' ? end + 1 : NULL;
+	} else {
+		colon = memchr(from, ':', (size_t)(to - from));
+		if (!part(t->host, sizeof(t->host), from,
+			    colon != NULL ? colon : to)) {
+			return false;
+		}
+	}
+	if (colon == NULL) {
+		snprintf(ret_port, 8, "%s", DEFAULT_PORT);
+		return true;
+	}
+	return part(ret_port, 8, colon + 1, to) && isdigit(ret_port[0]);
+}
+
+int target_parse(struct target *ret_target, const char *url)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
+	struct target *t = calloc(1, sizeof(*t));
+	const char *p, *slash, *at;
+	char port[8] = "";
+	int r = -EINVAL;
+
+	if (t == NULL) {
+		return -ENOMEM;
+	}
+	p = strncmp(url, SCHEME, strlen(SCHEME)) == 0 ? url + strlen(SCHEME)
+						      : NULL;
+	slash = p != NULL ? strchr(p, '/') : NULL;
+	at = slash != NULL ? memrchr(p, '@', (size_t)(slash - p)) : NULL;
+	if (slash == NULL || slash[1] == '\0' ||
+		(at != NULL && !parse_user(t, p, at)) ||
+		!parse_host(t, at != NULL ? at + 1 : p, slash, port) ||
+		!part(t->share, sizeof(t->share), slash + 1,
+			slash + 1 + strcspn(slash + 1, "/"))) {
+		goto out;
+	}
+	r = -ENOENT;
+	if (getaddrinfo(t->host, port, &hints, &found) != 0) {
+		goto out;
+	}
+	memcpy(&t->address, found->ai_addr, found->ai_addrlen);
+	t->address_size = found->ai_addrlen;
+	freeaddrinfo(found);
+	t->port = (uint16_t)atoi(port);
+	snprintf(t->url, sizeof(t->url), SCHEME "%s@%s%s%s:%s/%s", t->user,
+		strchr(t->host, ':') ? "[" : "", t->host,
+		strchr(t->host, ':') ? "]" : "", port, t->share);
+	*ret_target = *t;
+	r = 0;
+out:
+	free(t);
+	return r;
+}
+
+const struct fact *target_fact(
+	const struct target *target, enum fact_kind kind, uint64_t value)
+{
+	unsigned int i;
+
+	for (i = 0; i < target->fact_count; i++) {
+		if (target->facts[i].kind == kind &&
+			target->facts[i].value == value) {
+			return &target->facts[i];
+		}
+	}
+	return NULL;
+}
+
+const struct fact *target_fact_named(
+	const struct target *target, enum fact_kind kind, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < target->fact_count; i++) {
+		if (target->facts[i].kind == kind &&
+			strcmp(target->facts[i].name, name) == 0) {
+			return &target->facts[i];
+		}
+	}
+	return NULL;
+}
