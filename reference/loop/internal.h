@@ -36,6 +36,8 @@ int pool_create(unsigned int threads, struct pool **ret_pool);
  * called from here. */
 void pool_destroy(struct pool *pool);
 void pool_post(void *pool, struct work *work);
+/* Something is posted whose done() has not been called. */
+bool pool_busy(const struct pool *pool);
 /* Becomes readable when work has ended. */
 int pool_fd(const struct pool *pool);
 /* Calls done() of all work that has ended. */

@@ -15,6 +15,7 @@ struct loop {
 	struct io_port io;
 	struct work_port work;
 	struct io_op *ended, **ended_last; /* done() is still to be called */
+	unsigned int pending;              /* started, done() not yet called */
 	struct io_timer *timers;           /* by time */
 	struct io_op pool_op;
 	uint64_t pool_count;
@@ -42,6 +43,7 @@ static void run_ended(struct loop *loop)
 	for (; op != NULL; op = next) {
 		next = op->next;
 		op->pending = false;
+		loop->pending--;
 		op->done(op, op->result);
 	}
 }
@@ -53,6 +55,7 @@ static void start(
 	op->fd = fd;
 	op->pending = true;
 	op->cancelled = false;
+	loop->pending++;
 	loop->ops->start(loop->backend, op);
 }
 
@@ -241,7 +244,7 @@ const struct io_port *loop_io(struct loop *loop)
 	return &loop->io;
 }
 
-const struct work_port *loop_work(struct loop *loop)
+struct work_port *loop_work(struct loop *loop)
 {
 	return &loop->work;
 }
@@ -279,6 +282,19 @@ int loop_run(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
 	loop->stopping = true;
+}
+
+/* The pool's own operation is always under way. */
+void loop_settle(struct loop *loop)
+{
+	bool busy = true;
+
+	while (busy && loop->ops->wait(loop->backend, 1000000) == 0) {
+		run_ended(loop);
+		run_timers(loop);
+		busy = loop->pending > 1 || loop->ended != NULL ||
+		       pool_busy(loop->pool);
+	}
 }
 
 void loop_on_round(struct loop *loop, void (*round)(void *ctx), void *ctx)

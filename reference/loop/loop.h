@@ -26,11 +26,15 @@ void loop_destroy(struct loop *loop);
 const char *loop_backend_name(const struct loop *loop);
 
 const struct io_port *loop_io(struct loop *loop);
-const struct work_port *loop_work(struct loop *loop);
+struct work_port *loop_work(struct loop *loop);
 
 /* Runs until loop_stop(); returns 0 or negative errno. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+
+/* Runs until no operation is under way any more and nothing is to be done;
+ * every operation has ended or been cancelled. */
+void loop_settle(struct loop *loop);
 
 /* Called after every round of completions, before the loop sleeps. */
 void loop_on_round(struct loop *loop, void (*round)(void *ctx), void *ctx);

@@ -22,6 +22,7 @@ struct pool {
 	struct queue todo, ended;
 	bool stopping;
 	int fd;
+	unsigned int posted; /* done() not yet called; of the loop's thread */
 	unsigned int count;
 	pthread_t threads[64];
 };
@@ -120,7 +121,7 @@ int pool_create(unsigned int threads, struct pool **ret_pool)
 	queue_init(&pool->ended);
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->wanted, NULL);
-	pool->fd = eventfd(0, EFD_CLOEXEC);
+	pool->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = pool->fd < 0 ? -errno : start_threads(pool, threads);
 	if (r < 0) {
 		pool_destroy(pool);
@@ -155,10 +156,16 @@ void pool_post(void *ctx, struct work *work)
 {
 	struct pool *pool = ctx;
 
+	pool->posted++;
 	pthread_mutex_lock(&pool->lock);
 	queue_put(&pool->todo, work);
 	pthread_cond_signal(&pool->wanted);
 	pthread_mutex_unlock(&pool->lock);
+}
+
+bool pool_busy(const struct pool *pool)
+{
+	return pool->posted > 0;
 }
 
 int pool_fd(const struct pool *pool)
@@ -176,6 +183,7 @@ void pool_reap(struct pool *pool)
 	pthread_mutex_unlock(&pool->lock);
 	for (; work != NULL; work = next) {
 		next = work->next;
+		pool->posted--;
 		work->done(work);
 	}
 }

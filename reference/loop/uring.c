@@ -2,7 +2,9 @@
 /* The loop's operations over io_uring (liburing). */
 #include <errno.h>
 #include <liburing.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "loop/internal.h"
 
@@ -41,8 +43,8 @@ static void uring_start(void *backend, struct io_op *op)
 		io_uring_prep_sendmsg(sqe, op->fd, &op->message, MSG_NOSIGNAL);
 		break;
 	case OP_READ:
-		io_uring_prep_read(sqe, op->fd, op->buffer.iov_base,
-			(unsigned int)op->buffer.iov_len, 0);
+		/* A read of an eventfd would block a kernel thread. */
+		io_uring_prep_poll_add(sqe, op->fd, POLLIN);
 		break;
 	}
 	io_uring_sqe_set_data(sqe, op);
@@ -60,6 +62,23 @@ static void uring_forget(void *backend, int fd)
 {
 	(void)backend;
 	(void)fd;
+}
+
+/* What an operation came to; false when it goes on. */
+static bool outcome(struct uring *uring, struct io_op *op, int *result)
+{
+	ssize_t n;
+
+	if (op->kind != OP_READ || *result < 0) {
+		return true;
+	}
+	n = read(op->fd, op->buffer.iov_base, op->buffer.iov_len);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		uring_start(uring, op);
+		return false;
+	}
+	*result = n < 0 ? -errno : (int)n;
+	return true;
 }
 
 static int uring_wait(void *backend, uint64_t nanoseconds)
@@ -85,9 +104,10 @@ static int uring_wait(void *backend, uint64_t nanoseconds)
 	io_uring_for_each_cqe(&uring->ring, head, cqe)
 	{
 		struct io_op *op = io_uring_cqe_get_data(cqe);
+		int result = cqe->res;
 
-		if (op != NULL) {
-			loop_ended(uring->loop, op, cqe->res);
+		if (op != NULL && outcome(uring, op, &result)) {
+			loop_ended(uring->loop, op, result);
 		}
 		count++;
 	}

@@ -47,7 +47,7 @@ struct io_port {
 	/* -> bytes, maybe fewer than given; vec stays valid as long */
 	void (*send)(void *ctx, struct io_op *op, int fd,
 		const struct iovec *vec, unsigned int count);
-	/* of a pipe, eventfd or signalfd -> bytes */
+	/* of a non-blocking eventfd or signalfd -> bytes */
 	void (*read)(void *ctx, struct io_op *op, int fd, void *p, size_t n);
 	/* done() follows, with -ECANCELED unless it was too late. */
 	void (*cancel)(void *ctx, struct io_op *op);

@@ -21,8 +21,8 @@
 
 static void receive_more(struct tcp_conn *conn);
 
-void conn_log(struct tcp_conn *conn, enum log_level level, const char *event,
-	const char *why)
+void tcp_conn_log(struct tcp_conn *conn, enum log_level level,
+	const char *event, const char *why)
 {
 	char detail[192];
 
@@ -41,13 +41,13 @@ static uint64_t now_of(const struct tcp_conn *conn)
 }
 
 /* The reaper runs soon: gone() is never called from inside anything. */
-void conn_die(struct tcp_conn *conn, const char *why)
+void tcp_conn_die(struct tcp_conn *conn, const char *why)
 {
 	const struct io_port *io = conn->tcp->io;
 
 	if (conn->phase != TCP_DEAD) {
 		conn->phase = TCP_DEAD;
-		conn_log(conn, LOG_DEBUG, "tcp.end", why);
+		tcp_conn_log(conn, LOG_DEBUG, "tcp.end", why);
 		if (conn->in.pending) {
 			io->cancel(io->ctx, &conn->in);
 		}
@@ -60,12 +60,12 @@ void conn_die(struct tcp_conn *conn, const char *why)
 	}
 }
 
-void conn_finish(struct tcp_conn *conn)
+void tcp_conn_finish(struct tcp_conn *conn)
 {
 	struct tcp *tcp = conn->tcp;
 
 	tcp->io->close(tcp->io->ctx, conn->fd);
-	conn_drop_queue(conn);
+	tcp_conn_drop_queue(conn);
 	blob_release(conn->message);
 	tcp->count--;
 	if (conn->user != NULL) {
@@ -87,20 +87,20 @@ static void start_lingering(struct tcp_conn *conn)
 	}
 }
 
-void conn_queue_empty(struct tcp_conn *conn)
+void tcp_conn_queue_empty(struct tcp_conn *conn)
 {
 	if (conn->phase == TCP_FLUSHING) {
 		start_lingering(conn);
 	}
 }
 
-void conn_close(struct tcp_conn *conn, bool flush)
+void tcp_conn_close(struct tcp_conn *conn, bool flush)
 {
 	if (conn->phase != TCP_OPEN) {
 		return;
 	}
 	if (!flush) {
-		conn_die(conn, "closed");
+		tcp_conn_die(conn, "closed");
 		return;
 	}
 	conn->phase = TCP_FLUSHING;
@@ -122,8 +122,8 @@ static bool other_packet(struct tcp_conn *conn, uint8_t type, size_t n)
 		(void)!send(conn->fd, refusal, sizeof(refusal),
 			MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
-	conn_log(conn, LOG_INFO, "tcp.refused", "not a session message");
-	conn_close(conn, true);
+	tcp_conn_log(conn, LOG_INFO, "tcp.refused", "not a session message");
+	tcp_conn_close(conn, true);
 	return false;
 }
 
@@ -139,13 +139,13 @@ static bool begin_message(struct tcp_conn *conn)
 		return other_packet(conn, p[0], n);
 	}
 	if (n == 0 || n > conn->tcp->limits.max_message) {
-		conn_log(conn, LOG_INFO, "tcp.refused", "message size");
-		conn_die(conn, "message size");
+		tcp_conn_log(conn, LOG_INFO, "tcp.refused", "message size");
+		tcp_conn_die(conn, "message size");
 		return false;
 	}
 	conn->message = blob_create(n);
 	if (conn->message == NULL) {
-		conn_die(conn, "no memory");
+		tcp_conn_die(conn, "no memory");
 		return false;
 	}
 	there = conn->have - conn->at < n ? conn->have - conn->at : n;
@@ -214,7 +214,7 @@ static void go_on(struct tcp_conn *conn)
 	}
 }
 
-void conn_resume(struct tcp_conn *conn)
+void tcp_conn_resume(struct tcp_conn *conn)
 {
 	if (conn->phase == TCP_OPEN && conn->paused &&
 		conn->queue.bytes <= conn->tcp->limits.queue_high / 2) {
@@ -229,7 +229,7 @@ static void received(struct io_op *op, int result)
 		(struct tcp_conn *)((char *)op - offsetof(struct tcp_conn, in));
 
 	if (conn->phase == TCP_DEAD) {
-		conn_die(conn, NULL);
+		tcp_conn_die(conn, NULL);
 		return;
 	}
 	if (result == -EINTR || result == -EAGAIN) {
@@ -240,7 +240,8 @@ static void received(struct io_op *op, int result)
 		return; /* whatever it is: what is queued still leaves */
 	}
 	if (result <= 0) {
-		conn_die(conn, result == 0 ? "peer ended" : strerror(-result));
+		tcp_conn_die(
+			conn, result == 0 ? "peer ended" : strerror(-result));
 		return;
 	}
 	if (conn->phase == TCP_LINGERING) {
@@ -258,12 +259,12 @@ static void received(struct io_op *op, int result)
 
 static void link_send(struct link *link, struct blob *message)
 {
-	conn_send((struct tcp_conn *)link, message);
+	tcp_conn_send((struct tcp_conn *)link, message);
 }
 
 static void link_close(struct link *link, bool flush)
 {
-	conn_close((struct tcp_conn *)link, flush);
+	tcp_conn_close((struct tcp_conn *)link, flush);
 }
 
 static const struct link_ops tcp_link_ops = {link_send, link_close};
@@ -299,7 +300,7 @@ static void fill_names(struct tcp_conn *conn)
 	name_of(&address, conn->link.local_name, sizeof(conn->link.local_name));
 }
 
-int conn_create(struct tcp *tcp, int fd)
+int tcp_conn_create(struct tcp *tcp, int fd)
 {
 	struct tcp_conn *conn = calloc(1, sizeof(*conn));
 	const int on = 1;
@@ -312,7 +313,7 @@ int conn_create(struct tcp *tcp, int fd)
 	conn->tcp = tcp;
 	conn->fd = fd;
 	conn->in.done = received;
-	conn->out.done = conn_sent;
+	conn->out.done = tcp_conn_sent;
 	conn->link.ops = &tcp_link_ops;
 	conn->link.max_message = tcp->limits.max_message;
 	fill_names(conn);
@@ -325,7 +326,7 @@ int conn_create(struct tcp *tcp, int fd)
 	conn->next = tcp->conns;
 	tcp->conns = conn;
 	tcp->count++;
-	conn_log(conn, LOG_DEBUG, "tcp.accept", NULL);
+	tcp_conn_log(conn, LOG_DEBUG, "tcp.accept", NULL);
 	if (conn->phase == TCP_OPEN) {
 		receive_more(conn);
 	}

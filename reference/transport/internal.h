@@ -66,22 +66,22 @@ struct tcp_conn {
 };
 
 /* conn.c */
-int conn_create(struct tcp *tcp, int fd);
-void conn_close(struct tcp_conn *conn, bool flush);
+int tcp_conn_create(struct tcp *tcp, int fd);
+void tcp_conn_close(struct tcp_conn *conn, bool flush);
 /* The connection is over now; it goes when its operations have ended. */
-void conn_die(struct tcp_conn *conn, const char *why);
+void tcp_conn_die(struct tcp_conn *conn, const char *why);
 /* Frees it and tells the user; nothing is under way. */
-void conn_finish(struct tcp_conn *conn);
-void conn_log(struct tcp_conn *conn, enum log_level level, const char *event,
-	const char *why);
-void conn_queue_empty(struct tcp_conn *conn);
+void tcp_conn_finish(struct tcp_conn *conn);
+void tcp_conn_log(struct tcp_conn *conn, enum log_level level,
+	const char *event, const char *why);
+void tcp_conn_queue_empty(struct tcp_conn *conn);
 /* Takes up reading again if the queue is short enough. */
-void conn_resume(struct tcp_conn *conn);
+void tcp_conn_resume(struct tcp_conn *conn);
 
 /* send.c */
-void conn_send(struct tcp_conn *conn, struct blob *message);
-void conn_send_next(struct tcp_conn *conn);
-void conn_drop_queue(struct tcp_conn *conn);
-void conn_sent(struct io_op *op, int result);
+void tcp_conn_send(struct tcp_conn *conn, struct blob *message);
+void tcp_conn_send_next(struct tcp_conn *conn);
+void tcp_conn_drop_queue(struct tcp_conn *conn);
+void tcp_conn_sent(struct io_op *op, int result);
 
 #endif

@@ -54,7 +54,7 @@ static void queue_drop_first(struct tcp_queue *queue)
 	blob_release(message);
 }
 
-void conn_drop_queue(struct tcp_conn *conn)
+void tcp_conn_drop_queue(struct tcp_conn *conn)
 {
 	while (conn->queue.count > 0) {
 		queue_drop_first(&conn->queue);
@@ -75,7 +75,7 @@ static void add_piece(struct tcp_conn *conn, unsigned int *count, uint8_t *p,
 	}
 }
 
-void conn_send_next(struct tcp_conn *conn)
+void tcp_conn_send_next(struct tcp_conn *conn)
 {
 	struct tcp_queue *queue = &conn->queue;
 	unsigned int count = 0;
@@ -96,7 +96,7 @@ void conn_send_next(struct tcp_conn *conn)
 		conn->tcp->io->ctx, &conn->out, conn->fd, conn->vec, count);
 }
 
-void conn_send(struct tcp_conn *conn, struct blob *message)
+void tcp_conn_send(struct tcp_conn *conn, struct blob *message)
 {
 	bool idle = conn->queue.count == 0;
 
@@ -106,16 +106,16 @@ void conn_send(struct tcp_conn *conn, struct blob *message)
 	}
 	if (message->n > 0xffffff || queue_put(&conn->queue, message) < 0) {
 		blob_release(message);
-		conn_die(conn, "message could not be queued");
+		tcp_conn_die(conn, "message could not be queued");
 		return;
 	}
 	if (idle) {
 		conn->out_progress = conn->tcp->io->now(conn->tcp->io->ctx);
-		conn_send_next(conn);
+		tcp_conn_send_next(conn);
 	}
 }
 
-void conn_sent(struct io_op *op, int result)
+void tcp_conn_sent(struct io_op *op, int result)
 {
 	struct tcp_conn *conn =
 		(struct tcp_conn *)((char *)op -
@@ -123,14 +123,14 @@ void conn_sent(struct io_op *op, int result)
 	struct tcp_queue *queue = &conn->queue;
 
 	if (conn->phase == TCP_DEAD) {
-		conn_die(conn, NULL);
+		tcp_conn_die(conn, NULL);
 		return;
 	}
 	if (result == -EINTR || result == -EAGAIN) {
 		result = 0;
 	}
 	if (result < 0) {
-		conn_die(conn, strerror(-result));
+		tcp_conn_die(conn, strerror(-result));
 		return;
 	}
 	if (result > 0) {
@@ -145,9 +145,9 @@ void conn_sent(struct io_op *op, int result)
 		queue->sent = rest;
 	}
 	if (queue->count > 0) {
-		conn_send_next(conn);
+		tcp_conn_send_next(conn);
 	} else {
-		conn_queue_empty(conn);
+		tcp_conn_queue_empty(conn);
 	}
-	conn_resume(conn);
+	tcp_conn_resume(conn);
 }

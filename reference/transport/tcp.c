@@ -57,7 +57,7 @@ int tcp_adopt(struct tcp *tcp, int fd)
 	int r = -EMFILE;
 
 	if (tcp->count < tcp->limits.max_connections) {
-		r = conn_create(tcp, fd);
+		r = tcp_conn_create(tcp, fd);
 	} else {
 		say(tcp, LOG_WARN, "tcp.refused", "why=\"too many\"");
 	}
@@ -100,7 +100,7 @@ static void reap(struct io_timer *timer)
 		if (conn->phase == TCP_DEAD && !conn->in.pending &&
 			!conn->out.pending) {
 			*p = conn->next;
-			conn_finish(conn);
+			tcp_conn_finish(conn);
 			p = &tcp->conns;
 		} else {
 			p = &conn->next;
@@ -119,14 +119,14 @@ static void sweep_conn(struct tcp_conn *conn, uint64_t now)
 	}
 	if (conn->phase == TCP_LINGERING) {
 		if (now - conn->in_progress > LINGER_NS) {
-			conn_die(conn, "lingered");
+			tcp_conn_die(conn, "lingered");
 		}
 	} else if (conn->queue.count > 0 && now - conn->out_progress > limit) {
-		conn_log(conn, LOG_INFO, "tcp.stalled", "does not read");
-		conn_die(conn, "does not read");
+		tcp_conn_log(conn, LOG_INFO, "tcp.stalled", "does not read");
+		tcp_conn_die(conn, "does not read");
 	} else if (half && !conn->paused && now - conn->in_progress > limit) {
-		conn_log(conn, LOG_INFO, "tcp.stalled", "half a message");
-		conn_die(conn, "half a message");
+		tcp_conn_log(conn, LOG_INFO, "tcp.stalled", "half a message");
+		tcp_conn_die(conn, "half a message");
 	}
 }
 
@@ -279,9 +279,9 @@ void tcp_close_all(struct tcp *tcp, bool flush)
 	for (struct tcp_conn *conn = tcp->conns; conn != NULL;
 		conn = conn->next) {
 		if (flush) {
-			conn_close(conn, true);
+			tcp_conn_close(conn, true);
 		} else {
-			conn_die(conn, "server ends");
+			tcp_conn_die(conn, "server ends");
 		}
 	}
 }

@@ -250,7 +250,7 @@ static void read_event(struct loop *loop, const struct io_port *io)
 {
 	unsigned int left = 1;
 	uint64_t value = 0;
-	int fd = eventfd(0, 0);
+	int fd = eventfd(0, EFD_NONBLOCK);
 	struct pipe_end end = {.op.done = pipe_done,
 		.loop = loop,
 		.io = io,
