@@ -38,3 +38,48 @@ check-trace: $(OUT)/rules.stamp $(OUT)/tests.json
 
 CHECKS += check-trace
 .PHONY: check-trace
+
+# The documents to read. The margins show tests and results when check-trace
+# has joined them; the layouts come from the emitters of tools/wiregen.
+DOCS      := $(OUT)/docs
+DOC_NAMES := conventions core
+DOC_FILES := $(DOC_NAMES:%=spec/%.adoc)
+DOC_WIRE  := $(GEN)/spec
+DOC_TOOLS := $(wildcard spec/ext/* spec/theme/*)
+BUILD_HTML = ruby spec/ext/build-html.rb $(1) spec/theme \
+  $(OUT)/trace.json $(OUT)/requirements.json $(DOC_WIRE) $(DOC_FILES)
+
+$(DOC_WIRE)/stamp: $(wildcard spec/wire/*.yaml tools/wiregen/*.py) \
+  spec/ext/wire-docs
+	@mkdir -p $(@D)
+	@$(PYTHON) spec/ext/wire-docs $(@D) $(wildcard spec/wire/*.yaml)
+	@touch $@
+
+$(DOCS)/index.html: $(OUT)/rules.stamp $(DOC_WIRE)/stamp $(DOC_TOOLS) \
+  $(wildcard $(OUT)/trace.json)
+	@echo "  HTML  $(DOCS)"
+	@$(call BUILD_HTML,$(DOCS))
+
+# After the pages, whose builder begins with an empty folder.
+$(DOC_NAMES:%=$(DOCS)/%.pdf): $(DOCS)/%.pdf: spec/%.adoc $(DOCS)/index.html
+	@echo "  PDF   $@"
+	@spec/ext/build-pdf $< $@ $(OUT)/requirements.json $(DOC_WIRE)
+
+docs: $(DOCS)/index.html $(DOC_NAMES:%=$(DOCS)/%.pdf)
+
+# Words, spelling, links, and that a second build gives the same bytes.
+check-spec: $(DOCS)/index.html
+	@spec/ext/check-words $(SPEC_SOURCES)
+	@codespell $(SPEC_SOURCES) spec/ext spec/theme spec/rules
+	@spec/ext/check-html $(DOCS)
+	@rm -rf $(OUT)/docs-again && $(call BUILD_HTML,$(OUT)/docs-again)
+	@diff -r -x '*.pdf' $(DOCS) $(OUT)/docs-again
+	@spec/ext/build-pdf spec/conventions.adoc $(OUT)/docs-again/1.pdf \
+	  $(OUT)/requirements.json $(DOC_WIRE)
+	@spec/ext/build-pdf spec/conventions.adoc $(OUT)/docs-again/2.pdf \
+	  $(OUT)/requirements.json $(DOC_WIRE)
+	@cmp $(OUT)/docs-again/1.pdf $(OUT)/docs-again/2.pdf
+	@rm -rf $(OUT)/docs-again
+
+CHECKS += check-spec
+.PHONY: docs check-spec

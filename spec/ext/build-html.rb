@@ -9,6 +9,12 @@ require 'json'
 require_relative 'rules'
 require_relative 'page'
 
+# Unresolved cross references are only worth an information to asciidoctor.
+LOG = Asciidoctor::MemoryLogger.new
+LOG.level = Logger::INFO
+Asciidoctor::LoggerManager.logger = LOG
+$VERBOSE = true
+
 OUT, THEME, TRACE, REQUIREMENTS, WIRE, *DOCUMENTS = ARGV
 
 ATTRIBUTES = {
@@ -103,7 +109,17 @@ def index_entries(book)
   entries
 end
 
+def stop_at_warnings
+  LOG.messages.each do |entry|
+    text = entry[:message]
+    text = "#{text[:source_location]}: #{text[:text]}" if text.is_a?(Hash)
+    warn "build-html: #{text}"
+  end
+  exit 1 unless LOG.empty?
+end
+
 books = DOCUMENTS.map { |path| Book.new(path) }
+stop_at_warnings
 FileUtils.rm_rf(OUT)
 FileUtils.mkdir_p(OUT)
 %w[style.css search.js].each do |file|

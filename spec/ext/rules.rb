@@ -105,7 +105,6 @@ module Smb3x
 
     # For paper: a line with id and source, then the sentence.
     def print(node)
-      node.set_option('unbreakable')
       text = node.source.gsub(/[\\`*_#+^~]/) { |c| "&##{c.ord};" }
                  .gsub('<', '&lt;').gsub('>', '&gt;').gsub('::', '&#58;&#58;')
                  .gsub(/[\[\]]/) { |c| "&##{c.ord};" }
@@ -113,6 +112,14 @@ module Smb3x
       source = node.attr('src').gsub(/[\[\]]/) { |c| "&##{c.ord};" }
       node.lines.replace(["[.rule-id]#{'#'}#{node.id}#{'#'} " \
                           "[.rule-source]#{'#'}#{source}#{'#'} +", text])
+      blocks = node.parent.blocks
+      position = blocks.index(node)
+      together = create_open_block(node.parent, [],
+                                   'options' => 'unbreakable')
+      together.set_option('unbreakable')
+      node.parent = together
+      together.blocks << node
+      blocks[position] = together
     end
   end
 
