@@ -57,12 +57,14 @@ static uint32_t check_session(
 	const struct engine_conn *conn = req->conn;
 
 	if (!session) {
-		return STATUS_USER_SESSION_DELETED;
+		return RULE(CORE_SESSION_0021) ? STATUS_USER_SESSION_DELETED
+					       : STATUS_INVALID_PARAMETER;
 	}
-	if (conn->dialect != session->dialect) {
+	if (conn->dialect != session->dialect && RULE(CORE_SESSION_0022)) {
 		return STATUS_INVALID_PARAMETER;
 	}
-	if (!(req->header.flags & SMB2_FLAGS_SIGNED)) {
+	if (!(req->header.flags & SMB2_FLAGS_SIGNED) &&
+		RULE(CORE_SESSION_0023)) {
 		return STATUS_INVALID_PARAMETER;
 	}
 	if (memcmp(&conn->client_guid, &session->client_guid,
@@ -76,10 +78,12 @@ static uint32_t check_session(
 		return STATUS_NETWORK_SESSION_EXPIRED;
 	}
 	if (session->anonymous || session->guest || !session->has_keys) {
-		return STATUS_NOT_SUPPORTED;
+		return RULE(CORE_SESSION_0024) ? STATUS_NOT_SUPPORTED
+					       : STATUS_ACCESS_DENIED;
 	}
 	if (session_channel(session, conn)) {
-		return STATUS_REQUEST_NOT_ACCEPTED;
+		return RULE(CORE_SESSION_0025) ? STATUS_REQUEST_NOT_ACCEPTED
+					       : STATUS_ACCESS_DENIED;
 	}
 	/* One session, one cipher: its keys serve all channels. */
 	if (session->keys.server_to_client.size &&
@@ -110,7 +114,8 @@ static uint32_t join(struct request *req, struct session *session,
 	struct channel *channel;
 	int r;
 
-	if (!session_same_user(&result->identity, &session->identity)) {
+	if (!session_same_user(&result->identity, &session->identity) &&
+		RULE(CORE_SESSION_0026)) {
 		return STATUS_NOT_SUPPORTED;
 	}
 	r = crypto_derive(conn->dialect, result->key, result->key_size,
@@ -119,7 +124,9 @@ static uint32_t join(struct request *req, struct session *session,
 	channel = r < 0 ? NULL : channel_create(session, conn);
 	if (channel) {
 		channel->keys.signing = keys.signing;
-		req->sign_key = keys.signing;
+		if (RULE(CORE_SESSION_0027)) {
+			req->sign_key = keys.signing;
+		}
 		conn->constrained = false;
 	}
 	crypto_key_wipe(&keys.signing);
@@ -164,16 +171,16 @@ static void authenticate(struct request *req, struct session *session,
 		if (req->conn->dialect == SMB2_DIALECT_311) {
 			req->preauth = binding->preauth_hash;
 		}
-		session_setup_reply(req, STATUS_MORE_PROCESSING_REQUIRED, 0,
-			result.token);
+		session_setup_reply(
+			req, STATUS_MORE_PROCESSING_REQUIRED, 0, result.token);
 		break;
 	case AUTH_DONE:
 		finish(req, session, binding, &result);
 		break;
 	default:
-		refuse(req, binding, status_is_error(result.status)
-						? result.status
-						: STATUS_LOGON_FAILURE);
+		refuse(req, binding,
+			status_is_error(result.status) ? result.status
+						       : STATUS_LOGON_FAILURE);
 		break;
 	}
 	explicit_bzero(result.key, sizeof(result.key));
@@ -189,7 +196,9 @@ void session_setup_bind(
 	uint32_t status;
 
 	if (!conn_is_3x(conn)) {
-		request_fail(req, STATUS_REQUEST_NOT_ACCEPTED);
+		request_fail(req, RULE(CORE_SESSION_0020)
+					  ? STATUS_REQUEST_NOT_ACCEPTED
+					  : STATUS_USER_SESSION_DELETED);
 		return;
 	}
 	status = check_session(req, session);

@@ -13,12 +13,11 @@ static bool is_target(const struct request *cancel, const struct request *req)
 	if (cancel->header.flags & SMB2_FLAGS_ASYNC_COMMAND &&
 		RULE(CORE_CANCEL_0004)) {
 		return req->async_id &&
-			req->async_id ==
-			wire_get64(cancel->pdu.p + ASYNC_ID_AT);
+		       req->async_id == wire_get64(cancel->pdu.p + ASYNC_ID_AT);
 	}
 	return RULE(CORE_CANCEL_0005) &&
-		req->header.message_id == cancel->header.message_id &&
-		req->header.command != SMB2_CANCEL;
+	       req->header.message_id == cancel->header.message_id &&
+	       req->header.command != SMB2_CANCEL;
 }
 
 static struct request *target(const struct request *cancel)
@@ -35,19 +34,22 @@ static struct request *target(const struct request *cancel)
 /* A client may cancel what it asked for, not what others did. */
 static bool may_cancel(const struct request *cancel, const struct request *req)
 {
-	return !req->session ||
-		req->session->id == cancel->header.session_id ||
-		cancel->header.session_id == 0;
+	return !req->session || req->session->id == cancel->header.session_id ||
+	       cancel->header.session_id == 0;
 }
 
 void cmd_cancel(struct request *req)
 {
 	struct request *found = target(req);
 
+	if (!found && !RULE(CORE_CANCEL_0007)) {
+		request_disconnect(req, "CANCEL of nothing");
+		return;
+	}
 	if (found && may_cancel(req, found)) {
 		request_cancel_now(found, RULE(CORE_CANCEL_0006)
-				? STATUS_CANCELLED
-				: STATUS_SUCCESS);
+						  ? STATUS_CANCELLED
+						  : STATUS_SUCCESS);
 	}
 	request_end(req, STATUS_SUCCESS);
 }

@@ -13,8 +13,8 @@
 struct chain *chain_create(
 	struct engine_conn *conn, struct blob *message, unsigned int count)
 {
-	struct chain *chain = calloc(
-		1, sizeof(*chain) + count * sizeof(chain->elements[0]));
+	struct chain *chain =
+		calloc(1, sizeof(*chain) + count * sizeof(chain->elements[0]));
 
 	if (!chain) {
 		return NULL;
@@ -53,7 +53,10 @@ static void chain_finish(struct chain *chain)
 
 static void begin_next(struct chain *chain)
 {
-	struct chain_element *element = &chain->elements[chain->next];
+	unsigned int i = RULE(CORE_COMPOUND_0002)
+				 ? chain->next
+				 : chain->count - 1 - chain->next;
+	struct chain_element *element = &chain->elements[i];
 	struct wire_view pdu = {
 		chain->message->data + element->offset, element->length};
 	struct request *req = request_create(chain, pdu);
@@ -101,8 +104,7 @@ static void leave_ids(struct chain *chain, struct request *req, uint32_t status)
 		(failed && code == SMB2_TREE_CONNECT)) {
 		chain->tree_id = 0;
 	}
-	chain->file_bearing =
-		req->command->file_id || code == SMB2_CREATE;
+	chain->file_bearing = req->command->file_id || code == SMB2_CREATE;
 	chain->file_status = failed ? status : 0;
 	open_release(chain->open);
 	chain->open = req->open ? open_hold(req->open) : NULL;
@@ -121,6 +123,15 @@ void chain_request_done(struct request *req, uint32_t status)
 static size_t padded(size_t n)
 {
 	return (n + 7) & ~(size_t)7;
+}
+
+/* What a part takes in the joined answer. */
+static size_t widened(size_t n, bool last)
+{
+	if (last ? RULE(CORE_COMPOUND_0017) : RULE(CORE_COMPOUND_0015)) {
+		return padded(n);
+	}
+	return n;
 }
 
 /* Joins the parts: NextCommand, padding, signatures. */
@@ -142,14 +153,17 @@ static struct blob *join(struct chain *chain, size_t lead)
 	{
 		size_t n = part->blob->n - part->lead;
 		uint8_t *to = blob->data + blob->n;
-		size_t wide = padded(n);
+		bool last = !list_next(part, struct chain_part, in_chain);
+		size_t wide = widened(n, last);
 
 		memcpy(to, part->blob->data + part->lead, n);
 		memset(to + n, 0, wide - n);
-		if (list_next(part, struct chain_part, in_chain)) {
+		if (!last || !RULE(CORE_COMPOUND_0016)) {
 			wire_put32(to + 20, wide); /* NextCommand */
 		}
-		if (part->sign && crypto_sign(&part->key, to, wide) < 0) {
+		if (part->sign &&
+			crypto_sign(&part->key, to,
+				RULE(CORE_SIGN_0019) ? wide : n) < 0) {
 			blob_release(blob);
 			return NULL;
 		}
@@ -181,8 +195,20 @@ static int seal(struct session *session, struct blob *blob)
 		session->nonce++;
 	}
 	wire_put64(nonce, session->nonce);
-	return crypto_seal(&session->keys.server_to_client, nonce, session->id,
-		plain, blob->data);
+	if (crypto_seal(&session->keys.server_to_client, nonce, session->id,
+		    plain, blob->data) < 0) {
+		return -1;
+	}
+	if (!RULE(CORE_ENCRYPT_0022)) {
+		wire_put16(blob->data + 42, 2); /* Flags */
+	}
+	if (!RULE(CORE_ENCRYPT_0023)) {
+		wire_put32(blob->data + 36, 0); /* OriginalMessageSize */
+	}
+	if (!RULE(CORE_ENCRYPT_0024)) {
+		wire_put64(blob->data + 44, 0); /* SessionId */
+	}
+	return 0;
 }
 
 void chain_flush(struct chain *chain)
@@ -197,9 +223,8 @@ void chain_flush(struct chain *chain)
 		free_parts(chain);
 		return;
 	}
-	blob = chain->parts.count == 1 && chain->count == 1
-		       ? only_part(chain)
-		       : join(chain, lead);
+	blob = chain->parts.count == 1 && chain->count == 1 ? only_part(chain)
+							    : join(chain, lead);
 	free_parts(chain);
 	if (blob && chain->seal && seal(chain->seal_session, blob) < 0) {
 		blob_release(blob);

@@ -116,13 +116,15 @@ static void lose_sessions(struct engine_conn *conn)
 {
 	struct channel *channel;
 
-	while ((channel = list_first(
-			&conn->channels, struct channel, in_conn))) {
+	while ((channel =
+			list_first(&conn->channels, struct channel, in_conn))) {
 		struct session *session = channel->session;
 
 		session_hold(session);
 		channel_destroy(channel);
-		if (list_empty(&session->channels)) {
+		if (list_empty(&session->channels) ||
+			!RULE(CORE_SESSION_0029)) {
+			session->keep_opens = !RULE(CORE_TRANSPORT_0010);
 			session_end(session, NULL, NULL);
 		}
 		session_release(session);
@@ -141,8 +143,8 @@ void engine_gone(struct engine_conn *conn)
 		request_cancel_now(req, STATUS_CANCELLED);
 	}
 	lose_sessions(conn);
-	while ((binding = list_first(
-			&conn->bindings, struct binding, in_conn))) {
+	while ((binding =
+			list_first(&conn->bindings, struct binding, in_conn))) {
 		binding_destroy(conn->engine, binding);
 	}
 	conn->link = NULL;
@@ -208,8 +210,8 @@ void conns_expire(struct engine *engine)
 
 		if (at <= engine->now) {
 			conn_close(conn, engine->draining
-						? "drain took too long"
-						: "not authenticated in time");
+						 ? "drain took too long"
+						 : "not authenticated in time");
 		} else {
 			engine_expect(engine, at);
 		}

@@ -24,7 +24,7 @@
 struct command {
 	void (*run)(struct request *req);
 	bool session, tree; /* must be there (cmd_ files check by themselves
-	                       what depends on the request) */
+			       what depends on the request) */
 	bool file_id;       /* the request names an open */
 	bool even_expired;  /* LOGOFF, CLOSE, LOCK: 3.3.5.2.9 */
 	bool large;         /* may exceed LIMIT_SINGLE_CREDIT_MESSAGE */
@@ -45,9 +45,8 @@ void conn_release(struct engine_conn *conn);
 void conn_close(struct engine_conn *conn, const char *why);
 /* Sends a whole message; takes the hold. Drops it when the link is over. */
 void conn_send(struct engine_conn *conn, struct blob *message);
-void conn_log(struct engine_conn *conn, enum log_level level,
-	const char *event, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+void conn_log(struct engine_conn *conn, enum log_level level, const char *event,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Cancels what is in flight in a session, or in one tree of it. The caller
  * holds the session. */
 void session_cancel_requests(
@@ -60,12 +59,19 @@ void conns_drain(struct engine *engine);
 /* ---- credits.c: 3.3.1.1, 3.3.1.2 ---- */
 struct credit_window *credits_create(unsigned int most);
 void credits_destroy(struct credit_window *window);
-/* Takes count consecutive ids; false = one of them may not be used. */
-bool credits_take(
+enum credits_outcome {
+	CREDITS_TAKEN,
+	CREDITS_USED,         /* one of the ids, before */
+	CREDITS_BEYOND,       /* the first id was not granted */
+	CREDITS_RANGE_BEYOND, /* a later one was not */
+};
+/* Takes count consecutive ids, or none. */
+enum credits_outcome credits_take(
 	struct credit_window *window, uint64_t message_id, unsigned int count);
 /* How many the response grants; widens the window. */
 uint16_t credits_grant(struct credit_window *window, uint16_t wanted);
-unsigned int credits_held(const struct credit_window *window);
+/* The lowest id that is not used. */
+uint64_t credits_lowest(const struct credit_window *window);
 
 /* ---- frame.c: 3.3.5.2, 3.3.5.2.1, 3.3.5.2.7 ---- */
 /* Takes the hold. */
@@ -85,12 +91,12 @@ struct chain_element {
 };
 
 struct chain {
-	struct engine_conn *conn;   /* held */
-	struct blob *message;       /* held */
-	bool encrypted;             /* as received */
-	bool seal;                  /* the answer */
+	struct engine_conn *conn;     /* held */
+	struct blob *message;         /* held */
+	bool encrypted;               /* as received */
+	bool seal;                    /* the answer */
 	struct session *seal_session; /* held */
-	uint32_t refuse;            /* answer to every element, 0 = none */
+	uint32_t refuse;              /* answer to every element, 0 = none */
 	unsigned int count, next;
 	struct request *current;
 	bool running;
@@ -100,7 +106,7 @@ struct chain {
 	uint32_t tree_id;
 	bool file_bearing;
 	uint32_t file_status, stop_status;
-	struct open *open;          /* held */
+	struct open *open; /* held */
 	struct list parts;
 	struct chain_element elements[];
 };
@@ -155,8 +161,7 @@ struct channel *channel_create(
 void channel_destroy(struct channel *channel);
 /* Out of the tables, everything in it closed. done (may be NULL) runs when the
  * last open is closed, perhaps from inside. */
-void session_end(
-	struct session *session, void (*done)(void *ctx), void *ctx);
+void session_end(struct session *session, void (*done)(void *ctx), void *ctx);
 /* Sessions whose time is over, and those nobody used. 3.3.6.3 */
 void sessions_expire(struct engine *engine);
 bool session_same_user(
@@ -194,14 +199,14 @@ void binding_destroy(struct engine *engine, struct binding *binding);
 /* ---- commands ---- */
 void negotiate_smb1(struct engine_conn *conn, struct blob *message);
 /* What the server offers; also for VALIDATE_NEGOTIATE_INFO. 0 = none. */
-uint16_t negotiate_select(const struct engine *engine,
-	const uint16_t *dialects, unsigned int count);
+uint16_t negotiate_select(const struct engine *engine, const uint16_t *dialects,
+	unsigned int count);
 void cmd_negotiate(struct request *req);
 void cmd_session_setup(struct request *req);
 void session_setup_bind(
 	struct request *req, const struct smb2_session_setup_request *body);
-void session_setup_reply(struct request *req, uint32_t status,
-	uint16_t flags, struct wire_view token);
+void session_setup_reply(struct request *req, uint32_t status, uint16_t flags,
+	struct wire_view token);
 void cmd_logoff(struct request *req);
 void cmd_tree_connect(struct request *req);
 void cmd_tree_disconnect(struct request *req);

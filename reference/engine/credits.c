@@ -10,10 +10,10 @@
 
 struct credit_window {
 	uint64_t low, high;
-	unsigned int held;  /* granted and not used */
-	unsigned int most;  /* bound of held */
-	unsigned int size;  /* bound of high - low; a power of two */
-	uint8_t used[];     /* a bit per id, by id modulo size */
+	unsigned int held; /* granted and not used */
+	unsigned int most; /* bound of held */
+	unsigned int size; /* bound of high - low; a power of two */
+	uint8_t used[];    /* a bit per id, by id modulo size */
 };
 
 struct credit_window *credits_create(unsigned int most)
@@ -64,16 +64,21 @@ static void set_used(struct credit_window *window, uint64_t id, bool used)
 	}
 }
 
-bool credits_take(
+enum credits_outcome credits_take(
 	struct credit_window *window, uint64_t message_id, unsigned int count)
 {
-	if (message_id < window->low || message_id >= window->high ||
-		count > window->high - message_id) {
-		return false;
+	if (message_id < window->low) {
+		return CREDITS_USED;
+	}
+	if (message_id >= window->high) {
+		return CREDITS_BEYOND;
+	}
+	if (count > window->high - message_id) {
+		return CREDITS_RANGE_BEYOND;
 	}
 	for (unsigned int i = 0; i < count; i++) {
 		if (is_used(window, message_id + i)) {
-			return false;
+			return CREDITS_USED;
 		}
 	}
 	for (unsigned int i = 0; i < count; i++) {
@@ -84,7 +89,7 @@ bool credits_take(
 		set_used(window, window->low, false);
 		window->low++;
 	}
-	return true;
+	return CREDITS_TAKEN;
 }
 
 uint16_t credits_grant(struct credit_window *window, uint16_t wanted)
@@ -99,7 +104,8 @@ uint16_t credits_grant(struct credit_window *window, uint16_t wanted)
 	if (n > spread) {
 		n = spread;
 	}
-	if (n == 0 && window->held == 0 && spread > 0) {
+	if (n == 0 && window->held == 0 && spread > 0 &&
+		RULE(CORE_CREDIT_0007)) {
 		n = 1; /* a client without credits could never speak again */
 	}
 	window->high += n;
@@ -107,7 +113,7 @@ uint16_t credits_grant(struct credit_window *window, uint16_t wanted)
 	return n;
 }
 
-unsigned int credits_held(const struct credit_window *window)
+uint64_t credits_lowest(const struct credit_window *window)
 {
-	return window->held;
+	return window->low;
 }

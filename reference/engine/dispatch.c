@@ -139,6 +139,11 @@ static bool well_formed(struct request *req)
 		request_fail(req, STATUS_INVALID_PARAMETER);
 		return false;
 	}
+	if (req->conn->dialect < SMB2_DIALECT_300 && req->header.status &&
+		!RULE(CORE_HEADER_0015)) {
+		request_fail(req, STATUS_INVALID_PARAMETER);
+		return false;
+	}
 	if (flags & SMB2_FLAGS_SERVER_TO_REDIR ||
 		(flags & SMB2_FLAGS_ASYNC_COMMAND &&
 			req->header.command != SMB2_CANCEL)) {
@@ -152,8 +157,8 @@ static bool well_formed(struct request *req)
 static bool is_binding(const struct request *req)
 {
 	return req->header.command == SMB2_SESSION_SETUP &&
-		conn_is_3x(req->conn) && req->pdu.n > SMB2_HEADER_SIZE + 2 &&
-		req->pdu.p[SMB2_HEADER_SIZE + 2] & SMB2_SESSION_FLAG_BINDING;
+	       conn_is_3x(req->conn) && req->pdu.n > SMB2_HEADER_SIZE + 2 &&
+	       req->pdu.p[SMB2_HEADER_SIZE + 2] & SMB2_SESSION_FLAG_BINDING;
 }
 
 static const struct crypto_key *signing_key(
@@ -169,8 +174,7 @@ static const struct crypto_key *signing_key(
 
 static bool check_signature(struct request *req)
 {
-	struct session *session =
-		session_on(req->conn, req->header.session_id);
+	struct session *session = session_on(req->conn, req->header.session_id);
 	const struct crypto_key *key;
 
 	if (!session) {
@@ -237,24 +241,33 @@ static uint32_t session_status(
 	if (req->command->even_expired) {
 		return STATUS_SUCCESS;
 	}
-	if (session->state == SESSION_EXPIRED) {
+	if (session->state == SESSION_EXPIRED && RULE(CORE_SESSION_0012)) {
 		return STATUS_NETWORK_SESSION_EXPIRED;
 	}
-	if (session->state == SESSION_IN_PROGRESS) {
+	if (session->state == SESSION_IN_PROGRESS && RULE(CORE_SESSION_0011)) {
 		return STATUS_USER_SESSION_DELETED; /* it is none yet */
 	}
 	return STATUS_SUCCESS;
 }
 
+/* What a request without a session is told. */
+static uint32_t no_session(const struct request *req)
+{
+	if (req->command->tree && !RULE(CORE_SESSION_0013)) {
+		return STATUS_NETWORK_NAME_DELETED;
+	}
+	return RULE(CORE_SESSION_0010) ? STATUS_USER_SESSION_DELETED
+				       : STATUS_INVALID_PARAMETER;
+}
+
 /* [MS-SMB2] 3.3.5.2.9 */
 bool dispatch_session(struct request *req)
 {
-	struct session *session =
-		session_on(req->conn, req->header.session_id);
+	struct session *session = session_on(req->conn, req->header.session_id);
 	uint32_t status;
 
 	if (!session) {
-		request_fail(req, STATUS_USER_SESSION_DELETED);
+		request_fail(req, no_session(req));
 		return false;
 	}
 	session->last_used = req->engine->now;
@@ -278,7 +291,9 @@ bool dispatch_tree(struct request *req)
 	struct tree *tree = tree_find(req->session, req->header.tree_id);
 
 	if (!tree) {
-		request_fail(req, STATUS_NETWORK_NAME_DELETED);
+		request_fail(req, RULE(CORE_TREE_0009)
+					  ? STATUS_NETWORK_NAME_DELETED
+					  : STATUS_INVALID_PARAMETER);
 		return false;
 	}
 	req->tree = tree;

@@ -8,17 +8,21 @@ void cmd_echo(struct request *req)
 	bool is_signed = req->header.flags & SMB2_FLAGS_SIGNED;
 	struct smb2_echo_request body;
 
-	if (list_empty(&req->conn->channels)) {
+	if (list_empty(&req->conn->channels) && RULE(CORE_ECHO_0002)) {
 		request_disconnect(req, "ECHO without a session");
 		return;
 	}
-	if ((is_signed || req->encrypted || req->header.session_id) &&
+	if ((is_signed || req->encrypted ||
+		    (req->header.session_id && RULE(CORE_ECHO_0003))) &&
 		!dispatch_session(req)) {
 		return;
 	}
 	if (!request_decode(req, &smb2_echo_request_type, &body)) {
 		return;
 	}
-	request_reply(
-		req, STATUS_SUCCESS, &smb2_echo_response_type, &answer);
+	if (!RULE(CORE_ECHO_0001)) {
+		request_fail(req, STATUS_NOT_SUPPORTED);
+		return;
+	}
+	request_reply(req, STATUS_SUCCESS, &smb2_echo_response_type, &answer);
 }

@@ -41,15 +41,15 @@ struct engine_interface {
 struct engine_config {
 	struct wire_guid server_guid;
 	uint16_t min_dialect, max_dialect; /* 0x0202 .. 0x0311 */
-	enum engine_policy sign;    /* OFFERED or REQUIRED */
-	enum engine_policy encrypt; /* for every share */
-	uint16_t ciphers[4]; /* in order of preference, 0 ends */
+	enum engine_policy sign;           /* OFFERED or REQUIRED */
+	enum engine_policy encrypt;        /* for every share */
+	uint16_t ciphers[4];               /* in order of preference, 0 ends */
 	uint16_t signings[3]; /* likewise; 0 is HMAC-SHA256 and ends too */
-	uint32_t max_transact, max_read, max_write; /* bytes */
-	uint16_t max_credits;       /* per connection */
+	uint32_t max_transact, max_read, max_write;        /* bytes */
+	uint16_t max_credits;                              /* per connection */
 	uint32_t max_connections, max_sessions, max_opens; /* whole server */
 	uint64_t idle_session_ns;
-	bool guest;                 /* unknown users become guests */
+	bool guest; /* unknown users become guests */
 	const struct engine_share *shares;
 	unsigned int share_count;
 	const struct engine_interface *interfaces;

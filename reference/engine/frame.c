@@ -13,8 +13,9 @@
 struct frame {
 	struct engine_conn *conn;
 	struct blob *message;
-	struct wire_view plain;     /* within message */
+	struct wire_view plain; /* within message */
 	bool encrypted;
+	bool drop; /* quietly: a broken rule */
 	uint64_t transform_session;
 	unsigned int count;
 	struct chain_element elements[LIMIT_COMPOUND];
@@ -39,15 +40,31 @@ static size_t longest(const struct engine_conn *conn)
 	return most + LIMIT_MESSAGE_OVERHEAD;
 }
 
+/* A reason to end the connection, unless its rule is broken. */
+static const char *reason(struct frame *frame, bool rule, const char *why)
+{
+	frame->drop |= !rule;
+	return rule ? why : NULL;
+}
+
 /* NULL, or why the connection ends. */
-static const char *check_transform(const struct engine_conn *conn,
+static const char *check_transform(struct frame *frame,
 	const struct smb2_transform_header *header, struct session *session)
 {
-	if (RULE(CORE_ENCRYPT_0002) && header->flags != 1) {
-		return "transform header with unknown flags";
+	const struct engine_conn *conn = frame->conn;
+
+	if (header->flags != 1) {
+		return reason(frame, RULE(CORE_ENCRYPT_0002),
+			"transform header with unknown flags");
 	}
 	if (!session) {
-		return "transform header with unknown session";
+		return reason(frame, RULE(CORE_ENCRYPT_0003),
+			"transform header with unknown session");
+	}
+	if (header->original_message_size !=
+		frame->message->n - CRYPTO_TRANSFORM_SIZE) {
+		return reason(frame, RULE(CORE_ENCRYPT_0005),
+			"transform header with another size");
 	}
 	if (conn->constrained || session->anonymous || session->guest ||
 		!session->keys.client_to_server.size) {
@@ -64,23 +81,34 @@ static const char *frame_open(struct frame *frame)
 	const char *why;
 
 	if (!conn->can_encrypt) {
-		return "encrypted, but no cipher was agreed";
+		return reason(frame, RULE(CORE_ENCRYPT_0006),
+			"encrypted, but no cipher was agreed");
 	}
 	if (frame->plain.n <= CRYPTO_TRANSFORM_SIZE ||
 		smb2_transform_header_decode(frame->plain, &header) < 0) {
-		return "encrypted message too short";
+		return reason(frame, RULE(CORE_ENCRYPT_0001),
+			"encrypted message too short");
 	}
 	session = session_on(conn, header.session_id);
-	why = check_transform(conn, &header, session);
-	if (why) {
+	why = check_transform(frame, &header, session);
+	if (why || frame->drop) {
 		return why;
 	}
 	if (crypto_open(&session->keys.client_to_server, frame->message->data,
 		    frame->message->n, &frame->plain) < 0) {
-		return "encrypted message is not authentic";
+		return reason(frame, RULE(CORE_ENCRYPT_0004),
+			"encrypted message is not authentic");
 	}
 	frame->encrypted = true;
 	frame->transform_session = header.session_id;
+	if (frame->plain.n < SMB2_HEADER_SIZE) {
+		return reason(frame, RULE(CORE_ENCRYPT_0007),
+			"decrypted message too short");
+	}
+	if (protocol_of(frame->plain) == PROTOCOL_TRANSFORM) {
+		return reason(
+			frame, RULE(CORE_ENCRYPT_0008), "encrypted twice");
+	}
 	if (protocol_of(frame->plain) != PROTOCOL_SMB2) {
 		return "encrypted message holds no SMB2 message";
 	}
@@ -94,7 +122,8 @@ static void read_header(struct wire_view view, struct smb2_header *ret_header)
 
 	memcpy(copy, view.p, sizeof(copy));
 	wire_put16(copy + 4, SMB2_HEADER_SIZE);
-	if (smb2_header_decode(wire_view_of(copy, sizeof(copy)), ret_header) < 0) {
+	if (smb2_header_decode(wire_view_of(copy, sizeof(copy)), ret_header) <
+		0) {
 		*ret_header = (struct smb2_header){0};
 	}
 }
@@ -111,20 +140,22 @@ static const char *frame_walk(struct frame *frame)
 		size_t next;
 
 		if (rest.n < SMB2_HEADER_SIZE) {
-			return "message shorter than its header";
+			return reason(frame, RULE(CORE_HEADER_0011),
+				"message shorter than its header");
 		}
 		if (protocol_of(rest) != PROTOCOL_SMB2) {
 			return "compound element without a header";
 		}
 		read_header(rest, header);
 		next = header->next_command;
-		frame->elements[frame->count++] = (struct chain_element){
-			at, next ? next : rest.n};
+		frame->elements[frame->count++] =
+			(struct chain_element){at, next ? next : rest.n};
 		if (!next) {
 			return NULL;
 		}
 		if (next > rest.n) {
-			return "NextCommand beyond the message";
+			return reason(frame, RULE(CORE_COMPOUND_0012),
+				"NextCommand beyond the message");
 		}
 		if (RULE(CORE_COMPOUND_0011) && next % 8) {
 			return "compound element not aligned";
@@ -159,8 +190,8 @@ static const char *check_session(
 	return NULL;
 }
 
-static const char *check_size(const struct engine_conn *conn,
-	const struct command *command, size_t n)
+static const char *check_size(
+	const struct engine_conn *conn, const struct command *command, size_t n)
 {
 	if (n <= LIMIT_SINGLE_CREDIT_MESSAGE) {
 		return NULL;
@@ -174,23 +205,48 @@ static const char *check_size(const struct engine_conn *conn,
 	return NULL;
 }
 
-static const char *check_sequence(
-	struct engine_conn *conn, const struct smb2_header *header)
+/* How many ids a request uses up. */
+static unsigned int charge_of(
+	const struct engine_conn *conn, const struct smb2_header *header)
 {
-	unsigned int charge = 1;
+	if (!conn->multi_credit && RULE(CORE_CREDIT_0013)) {
+		return 1;
+	}
+	if (!header->credit_charge) {
+		return RULE(CORE_CREDIT_0010) ? 1 : 0;
+	}
+	return RULE(CORE_CREDIT_0009) ? header->credit_charge : 1;
+}
 
-	if (RULE(CORE_CANCEL_0002) && header->command == SMB2_CANCEL) {
+static const char *check_sequence(
+	struct frame *frame, const struct smb2_header *header)
+{
+	struct credit_window *window = frame->conn->credits;
+
+	if (header->command == SMB2_CANCEL) {
+		if (RULE(CORE_CANCEL_0002) && RULE(CORE_CANCEL_0003)) {
+			return NULL;
+		}
+	} else if (!RULE(CORE_CREDIT_0005) &&
+		   header->message_id != credits_lowest(window)) {
+		return "message id out of order";
+	}
+	switch (credits_take(
+		window, header->message_id, charge_of(frame->conn, header))) {
+	case CREDITS_TAKEN:
 		return NULL;
+	case CREDITS_USED:
+		if (!RULE(CORE_CREDIT_0001)) {
+			return NULL;
+		}
+		return reason(frame, RULE(CORE_CREDIT_0002),
+			"message id used before");
+	case CREDITS_BEYOND:
+		return RULE(CORE_CREDIT_0003) ? "message id not granted" : NULL;
+	default:
+		return RULE(CORE_CREDIT_0004) ? "message ids not granted"
+					      : NULL;
 	}
-	if (conn->multi_credit && header->credit_charge > 1 &&
-		RULE(CORE_CREDIT_0009)) {
-		charge = header->credit_charge;
-	}
-	if (!credits_take(conn->credits, header->message_id, charge) &&
-		RULE(CORE_CREDIT_0002)) {
-		return "message id not granted or used before";
-	}
-	return NULL;
 }
 
 /* The checks that are made of every element before any is processed. */
@@ -204,14 +260,17 @@ static const char *check_element(struct frame *frame, unsigned int i)
 	if (!command) {
 		return "unknown command";
 	}
-	if (header->command != SMB2_NEGOTIATE && !conn->dialect) {
+	if (header->command != SMB2_NEGOTIATE && !conn->dialect &&
+		(conn->negotiate_dialect == DIALECT_WILDCARD
+				? RULE(CORE_TRANSPORT_0006)
+				: RULE(CORE_TRANSPORT_0005))) {
 		return "nothing negotiated yet";
 	}
 	why = check_session(frame, header, i == 0);
 	if (!why) {
 		why = check_size(conn, command, frame->elements[i].length);
 	}
-	return why ? why : check_sequence(conn, header);
+	return why ? why : check_sequence(frame, header);
 }
 
 /* Whether all elements but the first are related (1), none is (0), or they
@@ -222,7 +281,7 @@ static int frame_style(const struct frame *frame)
 
 	for (unsigned int i = 1; i < frame->count; i++) {
 		related += !!(frame->headers[i].flags &
-			SMB2_FLAGS_RELATED_OPERATIONS);
+			      SMB2_FLAGS_RELATED_OPERATIONS);
 	}
 	if (frame->headers[0].flags & SMB2_FLAGS_RELATED_OPERATIONS) {
 		return RULE(CORE_COMPOUND_0009) ? -1 : 1;
@@ -236,8 +295,7 @@ static int frame_style(const struct frame *frame)
 static void start(const struct frame *frame, unsigned int first,
 	unsigned int count, uint32_t refuse)
 {
-	struct chain *chain =
-		chain_create(frame->conn, frame->message, count);
+	struct chain *chain = chain_create(frame->conn, frame->message, count);
 
 	if (!chain) {
 		conn_close(frame->conn, "out of memory");
@@ -262,11 +320,11 @@ static const char *frame_process(struct frame *frame)
 	for (unsigned int i = 0; !why && i < frame->count; i++) {
 		why = check_element(frame, i);
 	}
-	if (why) {
+	if (why || frame->drop) {
 		return why;
 	}
 	style = frame_style(frame);
-	if (style > 0 || frame->count == 1) {
+	if (style > 0 || frame->count == 1 || !RULE(CORE_COMPOUND_0001)) {
 		start(frame, 0, frame->count,
 			style < 0 ? STATUS_INVALID_PARAMETER : 0);
 		return NULL;
@@ -287,13 +345,13 @@ static const char *frame_dispatch(struct frame *frame)
 		return NULL;
 	case PROTOCOL_TRANSFORM:
 		why = frame_open(frame);
-		return why ? why : frame_process(frame);
+		return why || frame->drop ? why : frame_process(frame);
 	case PROTOCOL_COMPRESSION:
 		return "compressed, but no compression was agreed";
 	case PROTOCOL_SMB2:
 		return frame_process(frame);
 	default:
-		return "no SMB message";
+		return RULE(CORE_TRANSPORT_0004) ? "no SMB message" : NULL;
 	}
 }
 

@@ -31,16 +31,20 @@ static uint32_t check_sizes(
 {
 	uint32_t most = req->conn->max_transact;
 
-	if (body->input_count > most || body->max_input_response > most ||
-		body->max_output_response > most) {
+	if ((body->input_count > most || body->max_input_response > most ||
+		    body->max_output_response > most) &&
+		RULE(CORE_HEADER_0029)) {
 		return STATUS_INVALID_PARAMETER;
 	}
 	if (!body->input_count) {
 		return 0;
 	}
-	if (body->input_offset < SMB2_HEADER_SIZE + 56 ||
-		body->input_offset % 8 ||
-		body->input_offset > req->pdu.n ||
+	if ((body->input_offset < SMB2_HEADER_SIZE + 56 ||
+		    body->input_offset % 8) &&
+		RULE(CORE_IOCTL_0003)) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	if (body->input_offset > req->pdu.n ||
 		body->input_count > req->pdu.n - body->input_offset) {
 		return STATUS_INVALID_PARAMETER;
 	}
@@ -60,14 +64,15 @@ void ioctl_reply(struct request *req, uint32_t status,
 	const struct smb2_ioctl_request *body, struct wire_view output)
 {
 	struct smb2_ioctl_response answer = {
-		.ctl_code = body->ctl_code,
+		.ctl_code = RULE(CORE_IOCTL_0006) ? body->ctl_code : 0,
 		.file_id = body->file_id,
 		.input_offset = SMB2_HEADER_SIZE + 48,
-		.output_offset = SMB2_HEADER_SIZE + 48,
+		.output_offset =
+			SMB2_HEADER_SIZE + (RULE(CORE_IOCTL_0007) ? 48 : 52),
 		.output = output,
 	};
 
-	if (output.n > body->max_output_response) {
+	if (output.n > body->max_output_response && RULE(CORE_IOCTL_0004)) {
 		request_fail(req, STATUS_BUFFER_TOO_SMALL);
 		return;
 	}
@@ -87,7 +92,9 @@ static void serve(struct request *req, const struct smb2_ioctl_request *body)
 		return;
 	case FSCTL_DFS_GET_REFERRALS:
 	case FSCTL_DFS_GET_REFERRALS_EX:
-		request_fail(req, STATUS_FS_DRIVER_REQUIRED);
+		request_fail(req, RULE(CORE_IOCTL_0008)
+					  ? STATUS_FS_DRIVER_REQUIRED
+					  : STATUS_INVALID_PARAMETER);
 		return;
 	case FSCTL_PIPE_WAIT:
 		request_fail(req, STATUS_NOT_SUPPORTED);
@@ -109,13 +116,14 @@ void cmd_ioctl(struct request *req)
 	if (!request_decode(req, &smb2_ioctl_request_type, &body)) {
 		return;
 	}
-	if (body.flags != SMB2_0_IOCTL_IS_FSCTL) {
+	if (body.flags != SMB2_0_IOCTL_IS_FSCTL && RULE(CORE_IOCTL_0001)) {
 		request_fail(req, STATUS_NOT_SUPPORTED);
 		return;
 	}
 	no_file = without_file(body.ctl_code);
-	if (no_file && (body.file_id.persistent != NO_FILE_ID ||
-			       body.file_id.volatile_ != NO_FILE_ID)) {
+	if (no_file && RULE(CORE_IOCTL_0002) &&
+		(body.file_id.persistent != NO_FILE_ID ||
+			body.file_id.volatile_ != NO_FILE_ID)) {
 		request_fail(req, STATUS_INVALID_PARAMETER);
 		return;
 	}
@@ -127,10 +135,10 @@ void cmd_ioctl(struct request *req)
 		request_fail(req, status);
 		return;
 	}
-	if (!request_charge(req,
-		    larger((uint64_t)body.input_count + body.output_count,
-			    (uint64_t)body.max_input_response +
-				    body.max_output_response))) {
+	if (!request_charge(
+		    req, larger((uint64_t)body.input_count + body.output_count,
+				 (uint64_t)body.max_input_response +
+					 body.max_output_response))) {
 		return;
 	}
 	if (!no_file) {

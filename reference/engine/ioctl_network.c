@@ -26,16 +26,18 @@ static bool same_dialects(const struct engine_conn *conn,
 			return false;
 		}
 	}
-	return negotiate_select(conn->engine, dialects, count) ==
-		conn->dialect;
+	return negotiate_select(conn->engine, dialects, count) == conn->dialect;
 }
 
 /* NULL, or why the connection ends. */
 static const char *compare(const struct engine_conn *conn,
 	const struct validate_negotiate_info_request *info)
 {
-	if (!same_dialects(conn, info)) {
+	if (!same_dialects(conn, info) && RULE(CORE_NEGOTIATE_0035)) {
 		return "validate negotiate: dialects differ";
+	}
+	if (!RULE(CORE_NEGOTIATE_0034)) {
+		return NULL;
 	}
 	if (memcmp(&info->guid, &conn->client_guid, sizeof(info->guid))) {
 		return "validate negotiate: client GUID differs";
@@ -55,7 +57,9 @@ void ioctl_validate_negotiate(struct request *req,
 	const struct engine_conn *conn = req->conn;
 	struct validate_negotiate_info_request info;
 	struct validate_negotiate_info_response answer = {
-		.capabilities = conn->server_capabilities,
+		.capabilities = RULE(CORE_NEGOTIATE_0033)
+					? conn->server_capabilities
+					: ~conn->server_capabilities,
 		.guid = conn->engine->config.server_guid,
 		.security_mode = conn->server_security_mode,
 		.dialect = conn->dialect,
@@ -64,7 +68,7 @@ void ioctl_validate_negotiate(struct request *req,
 	struct wire_buf out = {.p = bytes, .cap = sizeof(bytes)};
 	const char *why;
 
-	if (conn->dialect == SMB2_DIALECT_311) {
+	if (conn->dialect == SMB2_DIALECT_311 && RULE(CORE_NEGOTIATE_0036)) {
 		request_disconnect(req, "validate negotiate in 3.1.1");
 		return;
 	}
@@ -112,7 +116,7 @@ static int append(const struct engine_interface *interface,
 	struct network_interface_info info = {
 		.if_index = interface->index,
 		.capability = (interface->rss ? RSS_CAPABLE : 0) |
-			(interface->rdma ? RDMA_CAPABLE : 0),
+			      (interface->rdma ? RDMA_CAPABLE : 0),
 		.link_speed = interface->speed,
 		.family = interface->family == AF_INET ? InterNetwork
 						       : InterNetworkV6,
@@ -122,8 +126,7 @@ static int append(const struct engine_interface *interface,
 	if (encode_address(interface, address) < 0) {
 		return -1;
 	}
-	return wire_list_append(
-		&network_interface_info_type, &info, out, last);
+	return wire_list_append(&network_interface_info_type, &info, out, last);
 }
 
 void ioctl_network_interfaces(
@@ -133,9 +136,8 @@ void ioctl_network_interfaces(
 	struct wire_buf out = {0};
 	size_t last = SIZE_MAX;
 
-	if (!conn_is_3x(req->conn) ||
-		!(req->conn->server_capabilities &
-			SMB2_GLOBAL_CAP_MULTI_CHANNEL)) {
+	if (!conn_is_3x(req->conn) || !(req->conn->server_capabilities &
+					      SMB2_GLOBAL_CAP_MULTI_CHANNEL)) {
 		request_fail(req, STATUS_NOT_SUPPORTED);
 		return;
 	}

@@ -6,6 +6,10 @@ static void closed(void *ctx)
 {
 	const struct smb2_logoff_response body = {0};
 
+	if (!RULE(CORE_LOGOFF_0001)) {
+		request_fail(ctx, STATUS_UNSUCCESSFUL);
+		return;
+	}
 	request_reply(ctx, STATUS_SUCCESS, &smb2_logoff_response_type, &body);
 }
 
@@ -18,5 +22,10 @@ void cmd_logoff(struct request *req)
 	}
 	request_log(req, LOG_INFO, "session.logoff", "user=%s",
 		req->session->identity.user);
+	if (!RULE(CORE_LOGOFF_0002)) {
+		closed(req);
+		return;
+	}
+	req->session->keep_opens = !RULE(CORE_LOGOFF_0003);
 	session_end(req->session, closed, req);
 }

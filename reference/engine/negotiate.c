@@ -7,22 +7,29 @@
 static const uint16_t dialects_known[] = {SMB2_DIALECT_311, SMB2_DIALECT_302,
 	SMB2_DIALECT_300, SMB2_DIALECT_210, SMB2_DIALECT_202};
 
+#define DIALECTS_KNOWN (sizeof(dialects_known) / sizeof(dialects_known[0]))
+
 static bool serves(const struct engine *engine, uint16_t dialect)
 {
 	return dialect >= engine->config.min_dialect &&
-		dialect <= engine->config.max_dialect;
+	       dialect <= engine->config.max_dialect;
 }
 
-uint16_t negotiate_select(const struct engine *engine,
-	const uint16_t *dialects, unsigned int count)
+uint16_t negotiate_select(const struct engine *engine, const uint16_t *dialects,
+	unsigned int count)
 {
-	for (unsigned int i = 0; i < 5; i++) {
-		if (!serves(engine, dialects_known[i])) {
+	for (unsigned int i = 0; i < DIALECTS_KNOWN; i++) {
+		uint16_t known =
+			RULE(CORE_NEGOTIATE_0009)
+				? dialects_known[i]
+				: dialects_known[DIALECTS_KNOWN - 1 - i];
+
+		if (!serves(engine, known)) {
 			continue;
 		}
 		for (unsigned int j = 0; j < count; j++) {
-			if (dialects[j] == dialects_known[i]) {
-				return dialects_known[i];
+			if (dialects[j] == known) {
+				return known;
 			}
 		}
 	}
@@ -65,8 +72,7 @@ void negotiate_settle(struct engine_conn *conn, uint16_t dialect)
 					 : CRYPTO_SIGN_HMAC_SHA256;
 	if ((dialect == SMB2_DIALECT_300 || dialect == SMB2_DIALECT_302) &&
 		conn->client_capabilities & SMB2_GLOBAL_CAP_ENCRYPTION &&
-		encryption_supported(
-			conn->engine, CRYPTO_CIPHER_AES_128_CCM)) {
+		encryption_supported(conn->engine, CRYPTO_CIPHER_AES_128_CCM)) {
 		conn->cipher = CRYPTO_CIPHER_AES_128_CCM;
 	}
 	conn->can_encrypt = conn->cipher != CRYPTO_CIPHER_NONE;
@@ -76,17 +82,47 @@ static uint32_t capabilities(const struct engine_conn *conn, uint16_t dialect)
 {
 	uint32_t offered = 0;
 
-	if (dialect != SMB2_DIALECT_202) {
+	if (dialect != SMB2_DIALECT_202 ? RULE(CORE_NEGOTIATE_0014)
+					: !RULE(CORE_NEGOTIATE_0015)) {
 		offered |= SMB2_GLOBAL_CAP_LARGE_MTU;
+	}
+	if (!RULE(CORE_NEGOTIATE_0016)) {
+		offered |= SMB2_GLOBAL_CAP_MULTI_CHANNEL |
+			   SMB2_GLOBAL_CAP_DIRECTORY_LEASING |
+			   SMB2_GLOBAL_CAP_PERSISTENT_HANDLES |
+			   SMB2_GLOBAL_CAP_NOTIFICATIONS;
+	}
+	if (!RULE(CORE_NEGOTIATE_0017)) {
+		offered |= SMB2_GLOBAL_CAP_ENCRYPTION;
 	}
 	if (dialect >= SMB2_DIALECT_300 && dialect != SMB2_DIALECT_WILDCARD) {
 		offered |= conn->client_capabilities &
-			SMB2_GLOBAL_CAP_MULTI_CHANNEL;
+			   SMB2_GLOBAL_CAP_MULTI_CHANNEL;
 	}
 	if (conn->cipher && dialect < SMB2_DIALECT_311) {
 		offered |= SMB2_GLOBAL_CAP_ENCRYPTION;
 	}
 	return offered;
+}
+
+/* What broken rules make of the answer. */
+static void spoil(struct engine_conn *conn, uint16_t dialect,
+	struct smb2_negotiate_response *body)
+{
+	const struct host_port *host = conn->engine->host;
+
+	if (!RULE(CORE_NEGOTIATE_0013)) {
+		host->random(host->ctx, &body->server_guid,
+			sizeof(body->server_guid));
+	}
+	if (!RULE(CORE_NEGOTIATE_0018) && dialect != SMB2_DIALECT_202) {
+		body->max_transact_size /= 32;
+		body->max_read_size /= 256;
+		body->max_write_size /= 256;
+	}
+	if (!RULE(CORE_NEGOTIATE_0019)) {
+		body->security_buffer = wire_view_of("?", 1);
+	}
 }
 
 void negotiate_fill(struct engine_conn *conn, uint16_t dialect,
@@ -95,7 +131,9 @@ void negotiate_fill(struct engine_conn *conn, uint16_t dialect,
 	struct engine *engine = conn->engine;
 
 	*ret_body = (struct smb2_negotiate_response){
-		.security_mode = SMB2_NEGOTIATE_SIGNING_ENABLED,
+		.security_mode = RULE(CORE_NEGOTIATE_0011)
+					 ? SMB2_NEGOTIATE_SIGNING_ENABLED
+					 : 0,
 		.dialect_revision = dialect,
 		.server_guid = engine->config.server_guid,
 		.capabilities = capabilities(conn, dialect),
@@ -105,7 +143,9 @@ void negotiate_fill(struct engine_conn *conn, uint16_t dialect,
 		.system_time = engine->now,
 		.security_buffer = engine->auth->hint(engine->auth->ctx),
 	};
-	if (engine->config.sign == POLICY_REQUIRED) {
+	spoil(conn, dialect, ret_body);
+	if (engine->config.sign == POLICY_REQUIRED &&
+		RULE(CORE_NEGOTIATE_0012)) {
 		ret_body->security_mode |= SMB2_NEGOTIATE_SIGNING_REQUIRED;
 	}
 	conn->server_capabilities = ret_body->capabilities;
@@ -126,8 +166,7 @@ static void note_client(
 		count = LIMIT_DIALECTS;
 	}
 	for (unsigned int i = 0; i < count; i++) {
-		conn->client_dialects[i] =
-			wire_get16(body->dialects.p + 2 * i);
+		conn->client_dialects[i] = wire_get16(body->dialects.p + 2 * i);
 	}
 	conn->client_dialect_count = count;
 }
@@ -164,6 +203,27 @@ static void refuse(struct request *req, uint32_t status)
 	request_fail(req, status);
 }
 
+/* What comes before the dialect is chosen; false = done with. */
+static bool acceptable(
+	struct request *req, const struct smb2_negotiate_request *body)
+{
+	if (req->conn->negotiate_dialect == DIALECT_WILDCARD &&
+		!RULE(CORE_NEGOTIATE_0005)) {
+		request_disconnect(req, "second NEGOTIATE");
+		return false;
+	}
+	if (!body->dialect_count && RULE(CORE_NEGOTIATE_0007)) {
+		request_fail(req, STATUS_INVALID_PARAMETER);
+		return false;
+	}
+	if (!RULE(CORE_NEGOTIATE_0010) && body->negotiate_context_offset &&
+		!body->negotiate_context_list.n) {
+		request_fail(req, STATUS_INVALID_PARAMETER);
+		return false;
+	}
+	return true;
+}
+
 void cmd_negotiate(struct request *req)
 {
 	struct engine_conn *conn = req->conn;
@@ -174,21 +234,26 @@ void cmd_negotiate(struct request *req)
 	uint16_t dialect;
 
 	if (conn->dialect) {
-		request_disconnect(req, "second NEGOTIATE");
+		if (RULE(CORE_NEGOTIATE_0006)) {
+			request_disconnect(req, "second NEGOTIATE");
+		} else {
+			request_fail(req, STATUS_INVALID_PARAMETER);
+		}
 		return;
 	}
 	if (!request_decode(req, &smb2_negotiate_request_type, &body)) {
 		return;
 	}
-	if (!body.dialect_count) {
-		request_fail(req, STATUS_INVALID_PARAMETER);
+	if (!acceptable(req, &body)) {
 		return;
 	}
 	note_client(conn, &body);
 	dialect = negotiate_select(conn->engine, conn->client_dialects,
 		conn->client_dialect_count);
 	if (!dialect) {
-		request_fail(req, STATUS_NOT_SUPPORTED);
+		request_fail(req, RULE(CORE_NEGOTIATE_0008)
+					  ? STATUS_NOT_SUPPORTED
+					  : STATUS_UNSUCCESSFUL);
 		return;
 	}
 	negotiate_settle(conn, dialect);
@@ -207,6 +272,11 @@ void cmd_negotiate(struct request *req)
 		refuse(req, STATUS_INSUFFICIENT_RESOURCES);
 		return;
 	}
+	if (!RULE(CORE_NEGOTIATE_0032) && answer.negotiate_context_count) {
+		answer.negotiate_context_offset =
+			SMB2_HEADER_SIZE + 64 +
+			(answer.security_buffer.n + 7) / 8 * 8 + 4;
+	}
 	if (conn->cipher) {
 		conn->server_capabilities |= SMB2_GLOBAL_CAP_ENCRYPTION;
 	}
@@ -214,6 +284,6 @@ void cmd_negotiate(struct request *req)
 	request_log(req, LOG_INFO, "connection.negotiated",
 		"dialect=0x%04x cipher=%u signing=%u", dialect, conn->cipher,
 		conn->signing);
-	request_reply(req, STATUS_SUCCESS, &smb2_negotiate_response_type,
-		&answer);
+	request_reply(
+		req, STATUS_SUCCESS, &smb2_negotiate_response_type, &answer);
 }

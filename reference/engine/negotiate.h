@@ -8,7 +8,7 @@
 /* What the contexts of a 3.1.1 request said. */
 struct negotiate_contexts {
 	unsigned int preauth, encryption, compression, rdma, signing; /* how
-	                                                                 many */
+									 many */
 	uint16_t hash, cipher, signing_id;
 };
 
@@ -18,8 +18,8 @@ uint32_t negotiate_read_contexts(struct request *req,
 	struct negotiate_contexts *ret_contexts);
 /* The list for the response, in the request's memory. 0 or -ENOMEM. */
 int negotiate_write_contexts(struct request *req,
-	const struct negotiate_contexts *contexts,
-	struct wire_view *ret_list, uint16_t *ret_count);
+	const struct negotiate_contexts *contexts, struct wire_view *ret_list,
+	uint16_t *ret_count);
 
 /* The response to both kinds of NEGOTIATE, without contexts. */
 void negotiate_fill(struct engine_conn *conn, uint16_t dialect,

@@ -26,11 +26,13 @@ static uint32_t read_preauth(
 	struct smb2_preauth_integrity_data preauth;
 
 	if (smb2_preauth_integrity_data_decode(data, &preauth) < 0) {
-		return STATUS_INVALID_PARAMETER;
+		return RULE(CORE_NEGOTIATE_0023) ? STATUS_INVALID_PARAMETER
+						 : STATUS_UNSUCCESSFUL;
 	}
-	if (!offered(preauth.hash_algorithms,
-		    SMB2_PREAUTH_HASH_SHA_512)) {
-		return STATUS_SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP;
+	if (!offered(preauth.hash_algorithms, SMB2_PREAUTH_HASH_SHA_512)) {
+		return RULE(CORE_NEGOTIATE_0024)
+			       ? STATUS_SMB_NO_PREAUTH_INTEGRITY_HASH_OVERLAP
+			       : STATUS_INVALID_PARAMETER;
 	}
 	contexts->hash = SMB2_PREAUTH_HASH_SHA_512;
 	return 0;
@@ -63,7 +65,7 @@ static uint32_t read_signing(struct request *req, struct wire_view data,
 	if (smb2_signing_data_decode(data, &signing) < 0) {
 		return STATUS_INVALID_PARAMETER;
 	}
-	if (!signing.signing_algorithm_count) {
+	if (!signing.signing_algorithm_count && RULE(CORE_NEGOTIATE_0025)) {
 		return STATUS_INVALID_PARAMETER;
 	}
 	for (unsigned int i = 0; i < 3; i++) {
@@ -80,6 +82,11 @@ static uint32_t read_signing(struct request *req, struct wire_view data,
 	return 0;
 }
 
+static uint32_t again(void)
+{
+	return RULE(CORE_NEGOTIATE_0021) ? STATUS_INVALID_PARAMETER : 0;
+}
+
 /* More than one of a kind is refused; of the unknown there may be many. */
 static uint32_t read_context(struct request *req,
 	const struct smb2_negotiate_context *context,
@@ -88,27 +95,27 @@ static uint32_t read_context(struct request *req,
 	switch (context->context_type) {
 	case SMB2_PREAUTH_INTEGRITY_CAPABILITIES:
 		if (contexts->preauth++) {
-			return STATUS_INVALID_PARAMETER;
+			return again();
 		}
 		return read_preauth(context->data, contexts);
 	case SMB2_ENCRYPTION_CAPABILITIES:
 		if (contexts->encryption++) {
-			return STATUS_INVALID_PARAMETER;
+			return again();
 		}
 		return req->engine->config.encrypt == POLICY_OFF
 			       ? 0
 			       : read_encryption(req, context->data, contexts);
 	case SMB2_COMPRESSION_CAPABILITIES:
-		return contexts->compression++ ? STATUS_INVALID_PARAMETER : 0;
+		return contexts->compression++ ? again() : 0;
 	case SMB2_RDMA_TRANSFORM_CAPABILITIES:
-		return contexts->rdma++ ? STATUS_INVALID_PARAMETER : 0;
+		return contexts->rdma++ ? again() : 0;
 	case SMB2_SIGNING_CAPABILITIES:
 		if (contexts->signing++) {
-			return STATUS_INVALID_PARAMETER;
+			return again();
 		}
 		return read_signing(req, context->data, contexts);
 	default:
-		return 0;
+		return RULE(CORE_NEGOTIATE_0022) ? 0 : STATUS_INVALID_PARAMETER;
 	}
 }
 
@@ -116,10 +123,11 @@ uint32_t negotiate_read_contexts(struct request *req,
 	const struct smb2_negotiate_request *body,
 	struct negotiate_contexts *ret_contexts)
 {
-	struct wire_list list = wire_list_of(&smb2_negotiate_context_type,
-		body->negotiate_context_list);
-	struct negotiate_contexts contexts = {
-		.signing_id = CRYPTO_SIGN_AES_CMAC};
+	struct wire_list list = wire_list_of(
+		&smb2_negotiate_context_type, body->negotiate_context_list);
+	struct negotiate_contexts contexts = {.hash = SMB2_PREAUTH_HASH_SHA_512,
+		.signing_id = RULE(CORE_SIGN_0017) ? CRYPTO_SIGN_AES_CMAC
+						   : CRYPTO_SIGN_HMAC_SHA256};
 	struct smb2_negotiate_context context;
 
 	if (body->negotiate_context_count > LIMIT_NEGOTIATE_CONTEXTS) {
@@ -136,7 +144,7 @@ uint32_t negotiate_read_contexts(struct request *req,
 			return status;
 		}
 	}
-	if (!contexts.preauth) {
+	if (!contexts.preauth && RULE(CORE_NEGOTIATE_0020)) {
 		return STATUS_INVALID_PARAMETER;
 	}
 	*ret_contexts = contexts;
@@ -166,8 +174,10 @@ static int append_preauth(struct request *req, struct wire_buf *out,
 	struct smb2_preauth_integrity_data data = {0};
 	uint8_t hash[2], salt[SALT_SIZE] = {0};
 
-	wire_put16(hash, contexts->hash);
-	host->random(host->ctx, salt, sizeof(salt));
+	wire_put16(hash, RULE(CORE_NEGOTIATE_0027) ? contexts->hash : 0x0fff);
+	if (RULE(CORE_NEGOTIATE_0028)) {
+		host->random(host->ctx, salt, sizeof(salt));
+	}
 	data.hash_algorithm_count = 1;
 	data.hash_algorithms = wire_view_of(hash, sizeof(hash));
 	data.salt = wire_view_of(salt, sizeof(salt));
@@ -181,7 +191,8 @@ static int append_cipher(struct request *req, struct wire_buf *out,
 	struct smb2_encryption_data data = {.cipher_count = 1};
 	uint8_t cipher[2];
 
-	wire_put16(cipher, contexts->cipher);
+	wire_put16(
+		cipher, RULE(CORE_NEGOTIATE_0030) ? contexts->cipher : 0x0fff);
 	data.ciphers = wire_view_of(cipher, sizeof(cipher));
 	return append(req, out, last, SMB2_ENCRYPTION_CAPABILITIES,
 		&smb2_encryption_data_type, &data);
@@ -193,15 +204,16 @@ static int append_signing(struct request *req, struct wire_buf *out,
 	struct smb2_signing_data data = {.signing_algorithm_count = 1};
 	uint8_t signing[2];
 
-	wire_put16(signing, contexts->signing_id);
+	wire_put16(signing,
+		RULE(CORE_NEGOTIATE_0031) ? contexts->signing_id : 0x0fff);
 	data.signing_algorithms = wire_view_of(signing, sizeof(signing));
 	return append(req, out, last, SMB2_SIGNING_CAPABILITIES,
 		&smb2_signing_data_type, &data);
 }
 
 int negotiate_write_contexts(struct request *req,
-	const struct negotiate_contexts *contexts,
-	struct wire_view *ret_list, uint16_t *ret_count)
+	const struct negotiate_contexts *contexts, struct wire_view *ret_list,
+	uint16_t *ret_count)
 {
 	struct wire_buf out = {.cap = 256};
 	size_t last = SIZE_MAX;
@@ -212,14 +224,16 @@ int negotiate_write_contexts(struct request *req,
 	if (!out.p) {
 		return -ENOMEM;
 	}
-	r = append_preauth(req, &out, &last, contexts);
-	count++;
-	if (r == 0 && contexts->encryption &&
+	if (RULE(CORE_NEGOTIATE_0026)) {
+		r = append_preauth(req, &out, &last, contexts);
+		count++;
+	}
+	if (r == 0 && contexts->encryption && RULE(CORE_NEGOTIATE_0029) &&
 		req->engine->config.encrypt != POLICY_OFF) {
 		r = append_cipher(req, &out, &last, contexts);
 		count++;
 	}
-	if (r == 0 && contexts->signing) {
+	if (r == 0 && contexts->signing && RULE(CORE_NEGOTIATE_0029)) {
 		r = append_signing(req, &out, &last, contexts);
 		count++;
 	}

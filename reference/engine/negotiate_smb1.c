@@ -49,11 +49,13 @@ static uint16_t choose(const struct engine *engine, struct wire_view message)
 	}
 	list = wire_view_of(p + SMB1_HEADER_SIZE + 3, n);
 	if (has_dialect(list, "SMB 2.???") &&
-		engine->config.max_dialect > SMB2_DIALECT_202) {
+		engine->config.max_dialect > SMB2_DIALECT_202 &&
+		RULE(CORE_NEGOTIATE_0001)) {
 		return SMB2_DIALECT_WILDCARD;
 	}
 	if (has_dialect(list, "SMB 2.002") &&
-		engine->config.min_dialect <= SMB2_DIALECT_202) {
+		engine->config.min_dialect <= SMB2_DIALECT_202 &&
+		RULE(CORE_NEGOTIATE_0002)) {
 		return SMB2_DIALECT_202;
 	}
 	return 0;
@@ -71,8 +73,7 @@ static void answer(struct engine_conn *conn, uint16_t dialect)
 	struct blob *blob;
 
 	negotiate_fill(conn, dialect, &body);
-	blob = blob_create(
-		SMB2_HEADER_SIZE + 128 + body.security_buffer.n);
+	blob = blob_create(SMB2_HEADER_SIZE + 128 + body.security_buffer.n);
 	if (!blob) {
 		conn_close(conn, "out of memory");
 		return;
@@ -96,14 +97,17 @@ void negotiate_smb1(struct engine_conn *conn, struct blob *message)
 	uint16_t dialect;
 
 	if (conn->negotiate_dialect != DIALECT_UNKNOWN ||
-		!credits_take(conn->credits, 0, 1)) {
-		conn_close(conn, "second NEGOTIATE");
+		credits_take(conn->credits, 0, 1) != CREDITS_TAKEN) {
+		if (RULE(CORE_NEGOTIATE_0004)) {
+			conn_close(conn, "second NEGOTIATE");
+		}
 		return;
 	}
-	dialect = choose(
-		conn->engine, wire_view_of(message->data, message->n));
+	dialect = choose(conn->engine, wire_view_of(message->data, message->n));
 	if (!dialect) {
-		conn_close(conn, "SMB1 client without an SMB2 dialect");
+		if (RULE(CORE_NEGOTIATE_0003)) {
+			conn_close(conn, "SMB1 client without an SMB2 dialect");
+		}
 		return;
 	}
 	conn->negotiate_dialect = dialect;

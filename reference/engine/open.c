@@ -20,9 +20,8 @@ struct open *open_create(struct request *req)
 	}
 	open->id.persistent = engine_new_id(engine);
 	open->id.volatile_ = engine_new_id(engine);
-	open->channel_sequence = conn_is_3x(req->conn)
-					 ? req->header.status & 0xffff
-					 : 0;
+	open->channel_sequence =
+		conn_is_3x(req->conn) ? req->header.status & 0xffff : 0;
 	open->holders = 1;
 	if (table_add(&engine->opens, &open->by_id, open->id.volatile_) < 0) {
 		free(open);

@@ -10,9 +10,10 @@
 
 static uint32_t reply_flags(const struct request *req, bool interim)
 {
-	uint32_t flags = req->header.flags &
+	uint32_t flags =
+		req->header.flags &
 		~(uint32_t)(SMB2_FLAGS_SIGNED | SMB2_FLAGS_ASYNC_COMMAND |
-			SMB2_FLAGS_RELATED_OPERATIONS);
+			    SMB2_FLAGS_RELATED_OPERATIONS);
 
 	if (RULE(CORE_HEADER_0002)) {
 		flags |= SMB2_FLAGS_SERVER_TO_REDIR;
@@ -31,7 +32,7 @@ static uint32_t reply_flags(const struct request *req, bool interim)
 	return flags;
 }
 
-static uint16_t reply_credits(struct request *req)
+static uint16_t reply_credits(struct request *req, bool interim)
 {
 	struct credit_window *window = req->conn->credits;
 	uint16_t wanted = req->header.credits;
@@ -39,8 +40,14 @@ static uint16_t reply_credits(struct request *req)
 	if (req->async_id && RULE(CORE_ASYNC_0008)) {
 		return 0; /* they came with the interim response */
 	}
+	if (interim && !RULE(CORE_ASYNC_0007)) {
+		return 0;
+	}
 	if (!RULE(CORE_CREDIT_0008)) {
 		wanted = 0;
+	}
+	if (req->header.command == SMB2_NEGOTIATE && !RULE(CORE_CREDIT_0006)) {
+		return 0;
 	}
 	return credits_grant(window, wanted);
 }
@@ -53,9 +60,9 @@ static struct smb2_header reply_header(
 	header.credit_charge =
 		RULE(CORE_HEADER_0010) ? req->header.credit_charge : 0;
 	header.status = status;
-	header.command = RULE(CORE_HEADER_0003) ? req->header.command
-						: SMB2_ECHO;
-	header.credits = reply_credits(req);
+	header.command =
+		RULE(CORE_HEADER_0003) ? req->header.command : SMB2_ECHO;
+	header.credits = reply_credits(req, interim);
 	header.flags = reply_flags(req, interim);
 	header.message_id =
 		RULE(CORE_HEADER_0004) ? req->header.message_id : UINT64_MAX;
@@ -66,15 +73,20 @@ static struct smb2_header reply_header(
 	if (RULE(CORE_HEADER_0005)) {
 		header.session_id = req->header.session_id;
 	}
-	if (!req->sign && !RULE(CORE_HEADER_0008)) {
+	if (req->header.command == SMB2_NEGOTIATE) {
+		header.session_id = RULE(CORE_HEADER_0009) ? 0 : 1;
+	}
+	if (!req->sign && !(req->chain->seal ? RULE(CORE_SIGN_0012)
+					     : RULE(CORE_HEADER_0008))) {
 		header.signature[0] = 1;
 	}
+	header.structure_size = RULE(CORE_HEADER_0001) ? SMB2_HEADER_SIZE : 63;
+	header.next_command = RULE(CORE_HEADER_0007) ? 0 : 8;
 	return header;
 }
 
-static int encode_header(
-	const struct request *req, const struct smb2_header *sync,
-	struct wire_buf *out)
+static int encode_header(const struct request *req,
+	const struct smb2_header *sync, struct wire_buf *out)
 {
 	struct smb2_header_async header;
 
@@ -82,6 +94,7 @@ static int encode_header(
 		return smb2_header_encode(sync, out);
 	}
 	header = (struct smb2_header_async){
+		.structure_size = sync->structure_size,
 		.credit_charge = sync->credit_charge,
 		.status = sync->status,
 		.command = sync->command,
@@ -92,6 +105,9 @@ static int encode_header(
 						  : req->async_id + 1,
 		.session_id = sync->session_id,
 	};
+	if (sync->status == STATUS_PENDING && !RULE(CORE_ASYNC_0004)) {
+		header.async_id = 0;
+	}
 	return smb2_header_async_encode(&header, out);
 }
 
@@ -114,7 +130,7 @@ static bool wants_seal(const struct request *req)
 		return true;
 	}
 	return code != SMB2_TREE_CONNECT && req->tree &&
-		req->tree->share->encrypt;
+	       req->tree->share->encrypt;
 }
 
 static void note_seal(struct request *req)
@@ -140,6 +156,10 @@ static int encode_body(
 		!error->error_data.n) {
 		wire_buf_zero(out, 1);
 		r = out->error;
+	}
+	if (r == 0 && type != &smb2_error_response_type && out->p &&
+		!RULE(CORE_HEADER_0030)) {
+		out->p[out->base + SMB2_HEADER_SIZE]++;
 	}
 	return r;
 }
@@ -178,8 +198,8 @@ static struct chain_part *encode_part(struct request *req,
 /* The preauthentication hash takes in what will be sent: sign it now. */
 static bool hash_part(struct request *req, struct chain_part *part)
 {
-	struct wire_view bytes = {part->blob->data + part->lead,
-		part->blob->n - part->lead};
+	struct wire_view bytes = {
+		part->blob->data + part->lead, part->blob->n - part->lead};
 
 	if (!req->preauth) {
 		return true;
@@ -212,7 +232,13 @@ bool reply_add(struct request *req, uint32_t status,
 	part->sign = req->sign;
 	part->key = req->sign_key;
 	list_add(&chain->parts, &part->in_chain);
-	return hash_part(req, part);
+	if (!hash_part(req, part)) {
+		return false;
+	}
+	if (!RULE(CORE_COMPOUND_0013)) {
+		chain_flush(chain);
+	}
+	return true;
 }
 
 void reply_interim(struct request *req)
@@ -230,7 +256,9 @@ void reply_interim(struct request *req)
 	note_seal(req);
 	header = reply_header(req,
 		RULE(CORE_ASYNC_0002) ? STATUS_PENDING : STATUS_SUCCESS, true);
-	req->async_id = ++req->engine->async_counter;
+	req->async_id =
+		RULE(CORE_ASYNC_0005) ? ++req->engine->async_counter : 1;
+	body.byte_count = RULE(CORE_ASYNC_0006) ? 0 : 1;
 	part = encode_part(req, &header, &smb2_error_response_type, &body,
 		chain->count == 1 && chain->seal ? CRYPTO_TRANSFORM_SIZE : 0);
 	if (!part) {

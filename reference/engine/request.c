@@ -30,7 +30,8 @@ struct request *request_create(struct chain *chain, struct wire_view pdu)
 	}
 	memcpy(copy, pdu.p, sizeof(copy));
 	wire_put16(copy + 4, SMB2_HEADER_SIZE); /* judged in dispatch.c */
-	if (smb2_header_decode(wire_view_of(copy, sizeof(copy)), &req->header) < 0) {
+	if (smb2_header_decode(wire_view_of(copy, sizeof(copy)), &req->header) <
+		0) {
 		free(req);
 		return NULL;
 	}
@@ -119,28 +120,43 @@ void *request_alloc(struct request *req, size_t n)
 	return p;
 }
 
+/* Whether the rule that such a body breaks is itself not broken. */
+static bool malformed_holds(
+	const struct request *req, const struct wire_type *type)
+{
+	const uint8_t *body = req->pdu.p + SMB2_HEADER_SIZE;
+
+	if (req->pdu.n < SMB2_HEADER_SIZE + type->fixed_size) {
+		return RULE(CORE_HEADER_0014);
+	}
+	if (wire_get16(body) != type->fields[0].constant) {
+		return RULE(CORE_HEADER_0026);
+	}
+	return RULE(CORE_HEADER_0027);
+}
+
 bool request_decode(
 	struct request *req, const struct wire_type *type, void *ret_body)
 {
 	struct wire_fault fault = {0};
 
-	if (wire_decode(type, req->pdu, ret_body, &fault) == 0 ||
-		!RULE(CORE_HEADER_0014)) {
+	if (wire_decode(type, req->pdu, ret_body, &fault) == 0) {
 		return true;
 	}
 	request_log(req, LOG_WARN, "request.malformed",
 		"structure=%s field=%s offset=%zu why=\"%s\"", type->name,
 		fault.field ? fault.field->name : "-", fault.offset,
 		fault.why ? fault.why : "");
-	request_fail(req, STATUS_INVALID_PARAMETER);
+	request_fail(req, malformed_holds(req, type) ? STATUS_INVALID_PARAMETER
+						     : STATUS_UNSUCCESSFUL);
 	return false;
 }
 
 void request_reply(struct request *req, uint32_t status,
 	const struct wire_type *type, const void *body)
 {
-	bool silent = req->header.command == SMB2_CANCEL &&
-		RULE(CORE_CANCEL_0001);
+	bool silent =
+		req->header.command == SMB2_CANCEL && RULE(CORE_CANCEL_0001);
 
 	if (!silent && !req->conn->gone && !req->conn->closing &&
 		!reply_add(req, status, type, body)) {
@@ -151,8 +167,15 @@ void request_reply(struct request *req, uint32_t status,
 
 void request_fail(struct request *req, uint32_t status)
 {
-	struct smb2_error_response body = {0};
+	struct smb2_error_response body = {
+		.structure_size = RULE(CORE_HEADER_0016) ? 9 : 8,
+		.byte_count = RULE(CORE_HEADER_0017) ? 0 : 1,
+		.reserved = RULE(CORE_HEADER_0019) ? 0 : 1,
+	};
 
+	if (req->conn->dialect != SMB2_DIALECT_311) {
+		body.error_context_count = RULE(CORE_HEADER_0018) ? 0 : 1;
+	}
 	request_reply(req, status, &smb2_error_response_type, &body);
 }
 
@@ -234,7 +257,9 @@ bool request_park(struct request *req, request_cancel *on_cancel)
 	req->parked = true;
 	req->on_cancel = on_cancel;
 	req->conn->parked++;
-	reply_interim(req);
+	if (RULE(CORE_ASYNC_0001)) {
+		reply_interim(req);
+	}
 	return true;
 }
 
@@ -300,14 +325,13 @@ static bool count_on_open(struct request *req, struct open *open)
 static bool changes_file(const struct request *req)
 {
 	return req->header.command == SMB2_WRITE ||
-		req->header.command == SMB2_SET_INFO ||
-		req->header.command == SMB2_IOCTL;
+	       req->header.command == SMB2_SET_INFO ||
+	       req->header.command == SMB2_IOCTL;
 }
 
 static struct open *find_open(struct request *req, struct smb2_fileid id)
 {
-	struct table_link *link =
-		table_find(&req->engine->opens, id.volatile_);
+	struct table_link *link = table_find(&req->engine->opens, id.volatile_);
 	struct open *open = link ? table_entry(link, struct open, by_id) : NULL;
 
 	if (!open || open->session != req->session || open->closing ||
@@ -330,7 +354,9 @@ struct open *request_open(struct request *req, struct smb2_fileid id)
 		open = find_open(req, id);
 	}
 	if (!open) {
-		request_fail(req, STATUS_FILE_CLOSED);
+		request_fail(req, RULE(CORE_HEADER_0028)
+					  ? STATUS_FILE_CLOSED
+					  : STATUS_INVALID_HANDLE);
 		return NULL;
 	}
 	req->open = open_hold(open);

@@ -66,7 +66,14 @@ struct session *session_on(struct engine_conn *conn, uint64_t id)
 {
 	struct session *session = session_find(conn->engine, id);
 
-	return session && session_channel(session, conn) ? session : NULL;
+	struct channel *channel =
+		session ? session_channel(session, conn) : NULL;
+
+	if (channel && channel->in_session.previous &&
+		!RULE(CORE_SESSION_0028)) {
+		return NULL; /* not the first connection */
+	}
+	return channel ? session : NULL;
 }
 
 void session_hold(struct session *session)
@@ -133,8 +140,7 @@ static void ended(void *ctx)
 	free(ending);
 }
 
-void session_end(
-	struct session *session, void (*done)(void *ctx), void *ctx)
+void session_end(struct session *session, void (*done)(void *ctx), void *ctx)
 {
 	struct ending *ending;
 	struct channel *channel;
@@ -155,7 +161,13 @@ void session_end(
 		*ending = (struct ending){session, done, ctx};
 		session_hold(session);
 	}
-	opens_close(session, NULL, ending ? ended : NULL, ending);
+	if (session->keep_opens) { /* a broken rule */
+		if (ending) {
+			ended(ending);
+		}
+	} else {
+		opens_close(session, NULL, ending ? ended : NULL, ending);
+	}
 	session_cancel_requests(session, NULL, STATUS_USER_SESSION_DELETED);
 	while ((tree = list_first(&session->trees, struct tree, in_session))) {
 		tree_end(tree, NULL, NULL);
@@ -236,6 +248,6 @@ bool session_same_user(
 	const struct auth_identity *a, const struct auth_identity *b)
 {
 	return a->anonymous == b->anonymous && a->guest == b->guest &&
-		a->uid == b->uid && text_equal_nocase(a->user, b->user) &&
-		text_equal_nocase(a->domain, b->domain);
+	       a->uid == b->uid && text_equal_nocase(a->user, b->user) &&
+	       text_equal_nocase(a->domain, b->domain);
 }

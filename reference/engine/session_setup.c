@@ -36,8 +36,11 @@ static void refuse(struct setup *setup, uint32_t status)
 
 	request_log(req, LOG_WARN, "session.refused", "status=0x%08x user=%s",
 		status, setup->session->identity.user);
-	session_end(setup->session, NULL, NULL);
-	request_fail(req, status);
+	if (setup->again ? RULE(CORE_SESSION_0016) : RULE(CORE_SESSION_0006)) {
+		session_end(setup->session, NULL, NULL);
+	}
+	request_fail(
+		req, RULE(CORE_SESSION_0005) ? status : STATUS_UNSUCCESSFUL);
 }
 
 /* [MS-SMB2] 3.3.5.5.3: one client, one dialect. */
@@ -67,9 +70,49 @@ static bool requires_signing(const struct setup *setup)
 	if (setup->session->guest || setup->session->anonymous) {
 		return false;
 	}
-	return setup->body.security_mode & SMB2_NEGOTIATE_SIGNING_REQUIRED ||
-		conn->should_sign ||
-		conn->engine->config.sign == POLICY_REQUIRED;
+	if (setup->body.security_mode & SMB2_NEGOTIATE_SIGNING_REQUIRED &&
+		RULE(CORE_SIGN_0007)) {
+		return true;
+	}
+	return (conn->should_sign && RULE(CORE_SIGN_0008)) ||
+	       conn->engine->config.sign == POLICY_REQUIRED;
+}
+
+static uint16_t other_cipher(uint16_t cipher)
+{
+	return ((cipher - 1) ^ 1) + 1; /* CCM for GCM, of the same size */
+}
+
+/* What broken rules make of the keys; the client has others then. */
+static void spoil_keys(uint16_t dialect, struct crypto_keys *keys)
+{
+	bool v311 = dialect == SMB2_DIALECT_311;
+	bool v3 = dialect >= SMB2_DIALECT_300 && !v311;
+	struct crypto_key *out = &keys->server_to_client;
+
+	if (v311     ? !RULE(CORE_SIGN_0016)
+		: v3 ? !RULE(CORE_SIGN_0015)
+		     : !RULE(CORE_SIGN_0014)) {
+		keys->signing.algorithm =
+			keys->signing.algorithm == CRYPTO_SIGN_HMAC_SHA256
+				? CRYPTO_SIGN_AES_CMAC
+				: CRYPTO_SIGN_HMAC_SHA256;
+	}
+	if ((v3 && !RULE(CORE_SIGN_0020)) || (v311 && !RULE(CORE_SIGN_0021))) {
+		keys->signing.bytes[0] ^= 1;
+	}
+	if (out->size && ((v3 && !RULE(CORE_ENCRYPT_0019)) ||
+				 (v311 && !RULE(CORE_ENCRYPT_0020)))) {
+		out->algorithm = other_cipher(out->algorithm);
+	}
+	if ((v3 && !RULE(CORE_ENCRYPT_0025)) ||
+		(v311 && !RULE(CORE_ENCRYPT_0026)) ||
+		(out->size == 32 && !RULE(CORE_ENCRYPT_0028))) {
+		out->bytes[0] ^= 1;
+	}
+	if (v311 && !RULE(CORE_ENCRYPT_0027)) {
+		keys->client_to_server.bytes[0] ^= 1;
+	}
 }
 
 static int derive_keys(struct setup *setup, const struct auth_result *result)
@@ -87,6 +130,7 @@ static int derive_keys(struct setup *setup, const struct auth_result *result)
 		&session->keys);
 	if (r == 0) {
 		session->has_keys = true;
+		spoil_keys(conn->dialect, &session->keys);
 		channel->keys.signing = session->keys.signing;
 	}
 	return r;
@@ -101,7 +145,7 @@ static uint32_t judge(struct setup *setup, const struct auth_result *result)
 	if (who->guest && !conn->engine->config.guest) {
 		return STATUS_LOGON_FAILURE;
 	}
-	if (other_dialect(conn)) {
+	if (other_dialect(conn) && RULE(CORE_SESSION_0009)) {
 		return STATUS_USER_SESSION_DELETED;
 	}
 	if ((who->guest || who->anonymous) &&
@@ -115,13 +159,13 @@ static uint16_t session_flags(const struct session *session)
 {
 	uint16_t flags = 0;
 
-	if (session->guest) {
+	if (session->guest && RULE(CORE_SESSION_0008)) {
 		flags |= SMB2_SESSION_FLAG_IS_GUEST;
 	}
 	if (session->anonymous) {
 		flags |= SMB2_SESSION_FLAG_IS_NULL;
 	}
-	if (session->encrypt) {
+	if (session->encrypt && RULE(CORE_ENCRYPT_0017)) {
 		flags |= SMB2_SESSION_FLAG_ENCRYPT_DATA;
 	}
 	return flags;
@@ -133,28 +177,29 @@ static void end_previous(const struct setup *setup)
 	uint64_t id = setup->body.previous_session_id;
 	struct session *previous;
 
-	if (!id || id == session->id) {
+	if (!id || id == session->id || !RULE(CORE_SESSION_0017)) {
 		return;
 	}
 	previous = session_find(session->engine, id);
 	if (!previous || previous->state == SESSION_IN_PROGRESS) {
 		return;
 	}
-	if (!session_same_user(&previous->identity, &session->identity)) {
+	if (!session_same_user(&previous->identity, &session->identity) &&
+		RULE(CORE_SESSION_0019)) {
 		return;
 	}
 	request_log(setup->req, LOG_INFO, "session.replaced",
 		"previous=0x%016llx", (unsigned long long)id);
+	previous->keep_opens = !RULE(CORE_SESSION_0018);
 	session_end(previous, NULL, NULL);
 }
 
 static void sign_answer(struct setup *setup)
 {
 	struct request *req = setup->req;
-	struct channel *channel =
-		session_channel(setup->session, req->conn);
+	struct channel *channel = session_channel(setup->session, req->conn);
 
-	if (!setup->session->has_keys || !channel) {
+	if (!setup->session->has_keys || !channel || !RULE(CORE_SIGN_0013)) {
 		return;
 	}
 	req->sign = true;
@@ -191,6 +236,22 @@ static uint32_t establish(struct setup *setup, const struct auth_result *result)
 	return 0;
 }
 
+/* What broken rules make of a repeated authentication. */
+static void spoil_again(struct session *session)
+{
+	if (!RULE(CORE_SESSION_0015)) {
+		opens_close(session, NULL, NULL, NULL);
+	}
+	if (!RULE(CORE_SIGN_0022)) {
+		session->keys.signing.bytes[0] ^= 1;
+		list_each(
+			channel, &session->channels, struct channel, in_session)
+		{
+			channel->keys.signing.bytes[0] ^= 1;
+		}
+	}
+}
+
 static void finish(struct setup *setup, const struct auth_result *result)
 {
 	struct session *session = setup->session;
@@ -201,6 +262,7 @@ static void finish(struct setup *setup, const struct auth_result *result)
 
 	if (setup->again) {
 		session->identity = result->identity;
+		spoil_again(session);
 	} else {
 		status = establish(setup, result);
 	}
@@ -237,8 +299,10 @@ static void go_on(struct setup *setup, const struct auth_result *result)
 	if (req->conn->dialect == SMB2_DIALECT_311 && !setup->again) {
 		req->preauth = setup->session->preauth_hash;
 	}
-	session_setup_reply(
-		req, STATUS_MORE_PROCESSING_REQUIRED, 0, result->token);
+	session_setup_reply(req,
+		RULE(CORE_SESSION_0003) ? STATUS_MORE_PROCESSING_REQUIRED
+					: STATUS_SUCCESS,
+		0, result->token);
 }
 
 /* [MS-SMB2] 3.3.5.5.3 */
@@ -256,8 +320,8 @@ static void authenticate(struct setup *setup)
 		return;
 	}
 	if (setup->req->conn->dialect == SMB2_DIALECT_311 && !setup->again &&
-		crypto_preauth_update(
-			session->preauth_hash, setup->req->pdu) < 0) {
+		crypto_preauth_update(session->preauth_hash, setup->req->pdu) <
+			0) {
 		refuse(setup, STATUS_INSUFFICIENT_RESOURCES);
 		return;
 	}
@@ -274,8 +338,8 @@ static void authenticate(struct setup *setup)
 		break;
 	default:
 		refuse(setup, status_is_error(result.status)
-					? result.status
-					: STATUS_LOGON_FAILURE);
+				      ? result.status
+				      : STATUS_LOGON_FAILURE);
 		break;
 	}
 	explicit_bzero(result.key, sizeof(result.key));
@@ -303,6 +367,13 @@ static void new_session(struct setup *setup)
 		return;
 	}
 	take_session(setup, session);
+	if (!RULE(CORE_SESSION_0001)) {
+		setup->req->header.session_id = UINT64_MAX;
+	} else if (!RULE(CORE_SESSION_0002)) {
+		setup->req->header.session_id = 1;
+	} else if (!RULE(CORE_SESSION_0004)) {
+		setup->req->header.session_id = 0;
+	}
 	authenticate(setup);
 }
 
@@ -310,14 +381,19 @@ static void new_session(struct setup *setup)
 static void known_session(struct setup *setup)
 {
 	struct request *req = setup->req;
-	struct session *session =
-		session_on(req->conn, req->header.session_id);
+	struct session *session = session_on(req->conn, req->header.session_id);
 
 	if (!session) {
-		request_fail(req, STATUS_USER_SESSION_DELETED);
+		request_fail(req, RULE(CORE_SESSION_0007)
+					  ? STATUS_USER_SESSION_DELETED
+					  : STATUS_INVALID_PARAMETER);
 		return;
 	}
 	take_session(setup, session);
+	if (session->state == SESSION_VALID && !RULE(CORE_SESSION_0014)) {
+		request_fail(req, STATUS_REQUEST_NOT_ACCEPTED);
+		return;
+	}
 	if (session->state == SESSION_EXPIRED) {
 		session->state = SESSION_IN_PROGRESS;
 	}
@@ -331,15 +407,18 @@ static bool encryption_possible(const struct engine_conn *conn)
 	if (!encryption_required(conn->engine)) {
 		return true;
 	}
-	return conn_is_3x(conn) && conn->can_encrypt;
+	if (!conn_is_3x(conn)) {
+		return !RULE(CORE_ENCRYPT_0016);
+	}
+	return conn->can_encrypt;
 }
 
 void cmd_session_setup(struct request *req)
 {
 	struct setup setup = {.req = req};
 
-	if (!request_decode(req, &smb2_session_setup_request_type,
-		    &setup.body)) {
+	if (!request_decode(
+		    req, &smb2_session_setup_request_type, &setup.body)) {
 		return;
 	}
 	if (!encryption_possible(req->conn)) {

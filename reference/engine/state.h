@@ -106,6 +106,7 @@ struct session {
 	enum session_state state;
 	unsigned int holders;
 	bool ended;                     /* not in the tables any more */
+	bool keep_opens;                /* faulty build: they leak */
 	bool authenticated;             /* was valid once */
 	struct auth_exchange *exchange; /* while authentication goes on */
 	unsigned int legs;
@@ -199,11 +200,11 @@ struct request {
 	const struct command *command;
 	struct wire_view pdu; /* header and body of this element */
 	struct smb2_header header;
-	uint16_t credit_charge; /* as charged: at least 1 */
-	bool encrypted, signed_;   /* and found authentic */
-	bool sign;                 /* the response, with sign_key */
+	uint16_t credit_charge;  /* as charged: at least 1 */
+	bool encrypted, signed_; /* and found authentic */
+	bool sign;               /* the response, with sign_key */
 	struct crypto_key sign_key;
-	uint8_t *preauth;          /* hash that takes in the response */
+	uint8_t *preauth;  /* hash that takes in the response */
 	bool related;      /* takes its ids from the element before */
 	bool counted_open; /* in open->outstanding */
 	bool last;         /* of its compound */

@@ -21,7 +21,7 @@ struct tree *tree_create(struct session *session, struct share *share)
 	do { /* 0 is no tree here, and -1 is reserved */
 		tree->id = ++session->next_tree_id;
 	} while (tree->id == 0 || tree->id == UINT32_MAX ||
-		tree_find(session, tree->id));
+		 tree_find(session, tree->id));
 	if (table_add(&session->trees_by_id, &tree->by_id, tree->id) < 0) {
 		free(tree);
 		return NULL;
@@ -68,7 +68,11 @@ void tree_end(struct tree *tree, void (*done)(void *ctx), void *ctx)
 	tree->disconnected = true;
 	table_remove(&tree->session->trees_by_id, &tree->by_id);
 	list_remove(&tree->in_session);
-	opens_close(tree->session, tree, done, ctx);
+	if (RULE(CORE_TREE_0011)) {
+		opens_close(tree->session, tree, done, ctx);
+	} else if (done) {
+		done(ctx);
+	}
 	session_cancel_requests(
 		tree->session, tree, STATUS_NETWORK_NAME_DELETED);
 	tree_release(tree);
@@ -78,7 +82,9 @@ struct share *share_find(struct engine *engine, const char *name)
 {
 	list_each(share, &engine->shares, struct share, in_engine)
 	{
-		if (text_equal_nocase(share->config.name, name)) {
+		if (RULE(CORE_TREE_0003)
+				? text_equal_nocase(share->config.name, name)
+				: !strcmp(share->config.name, name)) {
 			return share;
 		}
 	}
@@ -180,7 +186,8 @@ int shares_load(struct engine *engine, const struct engine_config *config)
 	list_each(share, &engine->shares, struct share, in_engine)
 	{
 		share->pipe = !share->config.files;
-		share->encrypt = !share->pipe &&
+		share->encrypt =
+			!share->pipe &&
 			(config->encrypt == POLICY_REQUIRED ||
 				share->config.encrypt == POLICY_REQUIRED);
 	}

@@ -25,8 +25,8 @@ static void share_of(struct wire_view path, char *ret_name, size_t size)
 	}
 	server = text + 2;
 	share = strchr(server, '\\');
-	if (!share || share == server || !share[1] ||
-		strchr(share + 1, '\\') || strlen(share + 1) >= size) {
+	if (!share || share == server || !share[1] || strchr(share + 1, '\\') ||
+		strlen(share + 1) >= size) {
 		return;
 	}
 	strcpy(ret_name, share + 1);
@@ -55,13 +55,14 @@ static uint32_t maximal_access(const struct share *share)
 static uint32_t judge(const struct request *req, const struct share *share)
 {
 	if (!share) {
-		return STATUS_BAD_NETWORK_NAME;
+		return RULE(CORE_TREE_0002) ? STATUS_BAD_NETWORK_NAME
+					    : STATUS_INVALID_PARAMETER;
 	}
 	if (share->encrypt && !req->session->keys.client_to_server.size &&
 		RULE(CORE_ENCRYPT_0015)) {
 		return STATUS_ACCESS_DENIED;
 	}
-	if (!admitted(req, share)) {
+	if (!admitted(req, share) && RULE(CORE_TREE_0004)) {
 		return STATUS_ACCESS_DENIED;
 	}
 	return 0;
@@ -71,19 +72,21 @@ static void answer(struct request *req, struct tree *tree)
 {
 	const struct share *share = tree->share;
 	struct smb2_tree_connect_response body = {
-		.share_type = share->pipe ? SMB2_SHARE_TYPE_PIPE
-					  : SMB2_SHARE_TYPE_DISK,
+		.share_type = share->pipe == RULE(CORE_TREE_0007)
+				      ? SMB2_SHARE_TYPE_PIPE
+				      : SMB2_SHARE_TYPE_DISK,
 		.share_flags = share->pipe ? SMB2_SHAREFLAG_NO_CACHING
 					   : SMB2_SHAREFLAG_MANUAL_CACHING,
-		.maximal_access = tree->maximal_access,
+		.maximal_access =
+			RULE(CORE_TREE_0008) ? tree->maximal_access : 0,
 	};
 
 	if (share->encrypt && conn_is_3x(req->conn) &&
 		RULE(CORE_ENCRYPT_0018)) {
 		body.share_flags |= SMB2_SHAREFLAG_ENCRYPT_DATA;
 	}
-	request_reply(req, STATUS_SUCCESS, &smb2_tree_connect_response_type,
-		&body);
+	request_reply(
+		req, STATUS_SUCCESS, &smb2_tree_connect_response_type, &body);
 }
 
 static void connect_share(struct request *req, struct share *share)
@@ -97,7 +100,7 @@ static void connect_share(struct request *req, struct share *share)
 	tree->maximal_access = maximal_access(share);
 	tree_hold(tree);
 	req->tree = tree;
-	req->header.tree_id = tree->id;
+	req->header.tree_id = RULE(CORE_TREE_0006) ? tree->id : UINT32_MAX;
 	request_log(req, LOG_INFO, "tree.connect", "share=%s user=%s",
 		share->config.name, req->session->identity.user);
 	answer(req, tree);
@@ -106,7 +109,8 @@ static void connect_share(struct request *req, struct share *share)
 /* 3.1.1 alone lets the path stand behind an extension; both forms place it
  * by PathOffset, counted from the header or from the Buffer field. */
 static bool path_of(const struct request *req,
-	const struct smb2_tree_connect_request *body, struct wire_view *ret_path)
+	const struct smb2_tree_connect_request *body,
+	struct wire_view *ret_path)
 {
 	size_t at = body->path_offset;
 
@@ -133,7 +137,8 @@ void cmd_tree_connect(struct request *req)
 	uint32_t status;
 
 	if (req->conn->dialect == SMB2_DIALECT_311 && !session->anonymous &&
-		!session->guest && !req->signed_ && !req->encrypted) {
+		!session->guest && !req->signed_ && !req->encrypted &&
+		RULE(CORE_TREE_0005)) {
 		request_disconnect(
 			req, "TREE_CONNECT neither signed nor encrypted");
 		return;
@@ -146,7 +151,7 @@ void cmd_tree_connect(struct request *req)
 		return;
 	}
 	share_of(path, name, sizeof(name));
-	if (!name[0]) {
+	if (!name[0] && RULE(CORE_TREE_0001)) {
 		request_fail(req, STATUS_INVALID_PARAMETER);
 		return;
 	}

@@ -14,9 +14,12 @@ void cmd_tree_disconnect(struct request *req)
 {
 	struct smb2_tree_disconnect_request body;
 
-	if (!request_decode(
-		    req, &smb2_tree_disconnect_request_type, &body)) {
+	if (!request_decode(req, &smb2_tree_disconnect_request_type, &body)) {
 		return;
 	}
-	tree_end(req->tree, closed, req);
+	if (RULE(CORE_TREE_0010)) {
+		tree_end(req->tree, closed, req);
+	} else {
+		closed(req);
+	}
 }
