@@ -13,6 +13,7 @@
 
 #include "authclient/anonymous.h"
 #include "authclient/authclient.h"
+#include "authclient/spnego.h"
 
 /* GSS_C_INQ_SSPI_SESSION_KEY, 1.2.840.113554.1.2.2.5.5 */
 static gss_OID_desc session_key_oid = {
@@ -23,6 +24,10 @@ static gss_OID_desc krb5_mech = {
 static gss_OID_desc ntlmssp_mech = {
 	10, (void *)"\x2b\x06\x01\x04\x01\x82\x37\x02\x02\x0a"};
 
+/* What SPNEGO adds to a token, and how long its list of mechanisms gets. */
+#define SPNEGO_OVERHEAD 256
+#define SPNEGO_MECH_LIST_MAX 32
+
 struct authclient {
 	enum authclient_mechanism mechanism;
 	bool anonymous, done;
@@ -31,6 +36,9 @@ struct authclient {
 	gss_cred_id_t credential;
 	gss_name_t target;
 	gss_buffer_desc out;
+	uint8_t *wrapped; /* out in SPNEGO, when that is done by hand */
+	uint8_t mech_list[SPNEGO_MECH_LIST_MAX];
+	size_t mech_list_size;
 	uint8_t anonymous_out[ANONYMOUS_TOKEN_MAX];
 	uint8_t key[64];
 	unsigned int key_size;
@@ -43,12 +51,28 @@ static bool is_raw(const struct authclient *auth)
 	       auth->mechanism == AUTHCLIENT_KERBEROS_RAW;
 }
 
+/*
+ * NTLM is put into SPNEGO by hand: GSS-API's own SPNEGO would take the
+ * password to a Kerberos KDC first, over the network, before it takes NTLM.
+ */
+static bool wraps_itself(const struct authclient *auth)
+{
+	return auth->mechanism == AUTHCLIENT_NTLM;
+}
+
 static gss_OID inner_mech(const struct authclient *auth)
 {
 	return auth->mechanism == AUTHCLIENT_NTLM ||
 			       auth->mechanism == AUTHCLIENT_NTLM_RAW
 		       ? &ntlmssp_mech
 		       : &krb5_mech;
+}
+
+/* The mechanism that GSS-API is asked for. */
+static gss_OID gss_mech(const struct authclient *auth)
+{
+	return is_raw(auth) || wraps_itself(auth) ? inner_mech(auth)
+						  : &spnego_mech;
 }
 
 static void append_status(struct authclient *auth, OM_uint32 code, int type)
@@ -109,8 +133,7 @@ static int import_user(const struct authclient *auth,
 static int acquire(
 	struct authclient *auth, const struct authclient_config *config)
 {
-	gss_OID_set_desc mechs = {
-		1, is_raw(auth) ? inner_mech(auth) : &spnego_mech};
+	gss_OID_set_desc mechs = {1, gss_mech(auth)};
 	gss_OID_set_desc inner = {1, inner_mech(auth)};
 	const char *password = config->password;
 	gss_buffer_desc secret = {0};
@@ -135,7 +158,7 @@ static int acquire(
 			GSS_C_INITIATE, &auth->credential, NULL, NULL);
 	}
 	gss_release_name(&ignored, &user);
-	if (!GSS_ERROR(major) && !is_raw(auth)) {
+	if (!GSS_ERROR(major) && gss_mech(auth) == &spnego_mech) {
 		major = gss_set_neg_mechs(&minor, auth->credential, &inner);
 	}
 	if (GSS_ERROR(major)) {
@@ -232,24 +255,14 @@ static int step_anonymous(struct authclient *auth, struct wire_view in,
 	return 0;
 }
 
-int authclient_step(struct authclient *auth, struct wire_view in,
-	struct wire_view *ret_out, bool *ret_done)
+/* One leg of GSS-API; the token stays in auth->out. */
+static int step_gss(struct authclient *auth, struct wire_view in)
 {
 	gss_buffer_desc input = {in.n, (void *)in.p};
-	OM_uint32 major, minor, ignored;
-	int r = 0;
+	OM_uint32 major, minor;
 
-	if (auth->anonymous) {
-		return step_anonymous(auth, in, ret_out, ret_done);
-	}
-	gss_release_buffer(&ignored, &auth->out);
-	*ret_out = wire_view_of(NULL, 0);
-	*ret_done = auth->done;
-	if (auth->done) {
-		return 0;
-	}
 	major = gss_init_sec_context(&minor, auth->credential, &auth->context,
-		auth->target, is_raw(auth) ? inner_mech(auth) : &spnego_mech,
+		auth->target, gss_mech(auth),
 		GSS_C_MUTUAL_FLAG | GSS_C_INTEG_FLAG | GSS_C_REPLAY_FLAG |
 			GSS_C_SEQUENCE_FLAG,
 		GSS_C_INDEFINITE, GSS_C_NO_CHANNEL_BINDINGS,
@@ -263,10 +276,111 @@ int authclient_step(struct authclient *auth, struct wire_view in,
 			       : -EACCES;
 	}
 	if (major == GSS_S_COMPLETE) {
-		r = fetch_key(auth);
+		int r = fetch_key(auth);
+
 		auth->done = r == 0;
+		return r;
 	}
-	*ret_out = wire_view_of(auth->out.value, auth->out.length);
+	return 0;
+}
+
+static int wrap_first(struct authclient *auth, struct wire_view token,
+	uint8_t *ret_bytes, size_t size)
+{
+	struct spnego_init init = {
+		.mechs = {spnego_ntlmssp}, .mech_count = 1, .token = token};
+	struct spnego_init made;
+	int n = spnego_init_encode(&init, false, ret_bytes, size);
+
+	if (n < 0) {
+		return n;
+	}
+	int r = spnego_init_decode(wire_view_of(ret_bytes, (size_t)n), &made);
+
+	if (r < 0 || made.mech_list.n > sizeof(auth->mech_list)) {
+		return -EBADMSG;
+	}
+	memcpy(auth->mech_list, made.mech_list.p, made.mech_list.n);
+	auth->mech_list_size = made.mech_list.n;
+	return n;
+}
+
+/* The last token proves by a MIC that the list of mechanisms arrived whole. */
+static int wrap_next(struct authclient *auth, struct wire_view token,
+	uint8_t *ret_bytes, size_t size)
+{
+	struct spnego_resp resp = {.state = SPNEGO_ABSENT, .token = token};
+	gss_buffer_desc list = {auth->mech_list_size, auth->mech_list};
+	gss_buffer_desc mic = GSS_C_EMPTY_BUFFER;
+	OM_uint32 major, minor;
+	int r;
+
+	if (auth->done) {
+		major = gss_get_mic(
+			&minor, auth->context, GSS_C_QOP_DEFAULT, &list, &mic);
+		if (GSS_ERROR(major)) {
+			set_error(auth, major, minor);
+			return -EACCES;
+		}
+		resp.mic = wire_view_of(mic.value, mic.length);
+	}
+	r = spnego_resp_encode(&resp, ret_bytes, size);
+	gss_release_buffer(&minor, &mic);
+	return r;
+}
+
+static int step_wrapped(
+	struct authclient *auth, struct wire_view in, struct wire_view *ret_out)
+{
+	bool first = auth->leg == 0;
+	struct spnego_resp resp = {0};
+	int r = first ? 0 : spnego_resp_decode(in, &resp);
+
+	if (r == 0) {
+		r = step_gss(auth, resp.token);
+	}
+	if (r < 0 || auth->out.length == 0) {
+		return r;
+	}
+	size_t size = auth->out.length + SPNEGO_OVERHEAD;
+	struct wire_view token =
+		wire_view_of(auth->out.value, auth->out.length);
+
+	free(auth->wrapped);
+	auth->wrapped = malloc(size);
+	if (auth->wrapped == NULL) {
+		return -ENOMEM;
+	}
+	r = first ? wrap_first(auth, token, auth->wrapped, size)
+		  : wrap_next(auth, token, auth->wrapped, size);
+	if (r < 0) {
+		return r;
+	}
+	*ret_out = wire_view_of(auth->wrapped, (size_t)r);
+	return 0;
+}
+
+int authclient_step(struct authclient *auth, struct wire_view in,
+	struct wire_view *ret_out, bool *ret_done)
+{
+	OM_uint32 ignored;
+	int r;
+
+	if (auth->anonymous) {
+		return step_anonymous(auth, in, ret_out, ret_done);
+	}
+	gss_release_buffer(&ignored, &auth->out);
+	*ret_out = wire_view_of(NULL, 0);
+	*ret_done = auth->done;
+	if (auth->done) {
+		return 0;
+	}
+	if (wraps_itself(auth)) {
+		r = step_wrapped(auth, in, ret_out);
+	} else {
+		r = step_gss(auth, in);
+		*ret_out = wire_view_of(auth->out.value, auth->out.length);
+	}
 	*ret_done = auth->done;
 	return r;
 }
@@ -295,6 +409,7 @@ void authclient_end(struct authclient *auth)
 		return;
 	}
 	gss_release_buffer(&minor, &auth->out);
+	free(auth->wrapped);
 	if (auth->context != GSS_C_NO_CONTEXT) {
 		gss_delete_sec_context(&minor, &auth->context, NULL);
 	}
