@@ -25,6 +25,10 @@ ATTRIBUTES = {
   'idseparator' => '-', 'data-uri' => nil
 }.compact
 
+def number_of(section)
+  section.numbered ? section.sectnum('.', false) : nil
+end
+
 # A part of a document with a page of its own.
 Chunk = Struct.new(:file, :title, :number, :html, :ids, :depth)
 
@@ -61,7 +65,7 @@ class Book
 
   def add(section, html, depth)
     ids = html.scan(/\bid="([^"]+)"/).flatten
-    number = section.numbered ? section.sectnum('.', false) : nil
+    number = number_of(section)
     file = "#{format('%02d', @chunks.length + 1)}-#{section.id}.html"
     @chunks << Chunk.new(file, section.title, number, html, ids, depth)
   end
@@ -100,8 +104,7 @@ def index_entries(book)
     next unless book.places[section.id]
     prose = section.blocks.select { |b| b.context == :paragraph }
                    .map { |b| strip_html(b.content.to_s) }.join(' ')
-    entries << { t: [section.numbered ? section.sectnum('.', false) : nil, section.title]
-                      .compact.join(' '),
+    entries << { t: [number_of(section), section.title].compact.join(' '),
                  x: prose[0, 600],
                  p: "#{book.name}/#{book.places[section.id]}##{section.id}",
                  k: book.title }

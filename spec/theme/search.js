@@ -12,7 +12,8 @@
 	var LIMIT = 40;
 
 	function words(text) {
-		return text.toLowerCase().split(/[^a-z0-9_$.-]+/).filter(Boolean);
+		return text.toLowerCase().split(/[^a-z0-9_$.-]+/)
+			.filter(Boolean);
 	}
 
 	/* Every word must occur; titles and rule ids weigh more. */
@@ -45,11 +46,11 @@
 		var pattern = terms.map(function (term) {
 			return term.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 		}).join('|');
-		return text.split(new RegExp('(' + pattern + ')', 'ig'))
-			.map(function (piece, i) {
-				return i % 2 ? '<mark>' + escape(piece) + '</mark>'
-					: escape(piece);
-			}).join('');
+		var pieces = text.split(new RegExp('(' + pattern + ')', 'ig'));
+		return pieces.map(function (piece, i) {
+			piece = escape(piece);
+			return i % 2 ? '<mark>' + piece + '</mark>' : piece;
+		}).join('');
 	}
 
 	/* A piece of the text around the first hit. */
@@ -57,6 +58,14 @@
 		var at = text.toLowerCase().indexOf(terms[0]);
 		var from = Math.max(0, at - 60);
 		return (from ? '… ' : '') + text.slice(from, from + 190);
+	}
+
+	function line(entry, terms) {
+		return '<a href="' + root + entry.p + '">' +
+			'<span class="title">' + marked(entry.t, terms) +
+			'</span> <span class="where">' + escape(entry.k) +
+			'</span><br>' +
+			marked(excerpt(entry.x, terms), terms) + '</a>';
 	}
 
 	function show() {
@@ -73,12 +82,9 @@
 			return b.score - a.score;
 		});
 		found.innerHTML = hits.slice(0, LIMIT).map(function (hit) {
-			var e = hit.entry;
-			return '<a href="' + root + e.p + '"><span class="title">' +
-				marked(e.t, terms) + '</span> <span class="where">' +
-				escape(e.k) + '</span><br>' +
-				marked(excerpt(e.x, terms), terms) + '</a>';
-		}).join('') || '<p class="none">Nothing found.</p>';
+			return line(hit.entry, terms);
+		}).join('') ||
+			'<p class="none">Nothing found.</p>';
 		if (hits.length > LIMIT) {
 			found.innerHTML += '<p class="none">' +
 				(hits.length - LIMIT) + ' more; add a word.</p>';
