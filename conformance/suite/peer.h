@@ -26,7 +26,7 @@
 #include "wire/all.h"
 #include "wire/registry.h"
 
-#define REPLY_TIMEOUT_MS 8000
+#define REPLY_TIMEOUT_MS 4000
 #define PEER_SESSIONS 8
 
 struct request;
@@ -279,7 +279,9 @@ static inline struct mutation add_to(int64_t value)
 }
 /* Changes a number in the body (SMB2_CREATE_REQUEST_F_NAME_LENGTH, ...) or in
  * the header (SMB2_HEADER_F_...), after encoding and before signing. */
-void mutate(struct pdu *pdu, unsigned int field, struct mutation op);
+#define mutate(pdu, field, op) conf_mutate((pdu), (field), #field, (op))
+void conf_mutate(struct pdu *pdu, unsigned int field, const char *spelled,
+	struct mutation op);
 void mutate_header(struct pdu *pdu, unsigned int field, struct mutation op);
 /* Cuts the message to n bytes; appends n bytes of filler. */
 void pdu_truncate(struct pdu *pdu, size_t n);

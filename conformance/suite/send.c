@@ -260,8 +260,17 @@ static void change(struct pdu *pdu, const struct wire_type *type,
 	}
 }
 
-void mutate(struct pdu *pdu, unsigned int field, struct mutation op)
+void conf_mutate(struct pdu *pdu, unsigned int field, const char *spelled,
+	struct mutation op)
 {
+	const char *mark = strstr(spelled, "_F_");
+	size_t n = strlen(pdu->type->name);
+
+	if (mark != NULL && ((size_t)(mark - spelled) != n ||
+				    memcmp(spelled, pdu->type->name, n) != 0)) {
+		conf_broken(pdu->peer->t, "%s is no field of %s", spelled,
+			pdu->type->name);
+	}
 	change(pdu, pdu->type, field, op);
 }
 

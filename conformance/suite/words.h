@@ -13,7 +13,7 @@
  * only check rules that its declaration lists. Where the rule stands in a
  * table row, use the rule_ form: rule_status(t, reply, status, row->rule).
  * Every word takes the reply it speaks of, so that the report can point into
- * the capture. An absent reply fails every check.
+ * the capture. An absent reply fails every check except check().
  */
 #ifndef SMB3X_SUITE_WORDS_H
 #define SMB3X_SUITE_WORDS_H
@@ -65,23 +65,25 @@
 
 /* --- check: fields of a reply ------------------------------------------- */
 
-/* A number of the body: SMB2_CREATE_RESPONSE_F_CREATE_ACTION. */
+/* A number of the body: SMB2_CREATE_RESPONSE_F_CREATE_ACTION. The name says
+ * of which structure: SMB2_ERROR_RESPONSE_F_BYTE_COUNT is one of an error
+ * response. A reply with another body fails the check. */
 #define check_field(t, reply, field, want, rule) \
 	rule_field(t, reply, field, want, RULE_##rule)
 #define rule_field(t, reply, field, want, rule) \
-	CONF_AT(t, conf_field((t), (reply), (field), CONF_EQUAL, (want), 0, \
-			   (rule)))
+	CONF_AT(t, conf_field((t), (reply), (field), #field, CONF_EQUAL, \
+			   (want), 0, (rule)))
 #define check_field_not(t, reply, field, unwanted, rule) \
-	CONF_AT(t, conf_field((t), (reply), (field), CONF_UNEQUAL, (unwanted), \
-			   0, RULE_##rule))
+	CONF_AT(t, conf_field((t), (reply), (field), #field, CONF_UNEQUAL, \
+			   (unwanted), 0, RULE_##rule))
 /* Bits that must be set, bits that must be clear. */
 #define check_flags(t, reply, field, set, clear, rule) \
-	CONF_AT(t, conf_field((t), (reply), (field), CONF_BITS, (set), \
+	CONF_AT(t, conf_field((t), (reply), (field), #field, CONF_BITS, (set), \
 			   (clear), RULE_##rule))
 /* from <= value <= to */
 #define check_range(t, reply, field, from, to, rule) \
-	CONF_AT(t, conf_field((t), (reply), (field), CONF_BETWEEN, (from), \
-			   (to), RULE_##rule))
+	CONF_AT(t, conf_field((t), (reply), (field), #field, CONF_BETWEEN, \
+			   (from), (to), RULE_##rule))
 /* The same of the header: SMB2_HEADER_F_FLAGS. */
 #define check_header(t, reply, field, want, rule) \
 	CONF_AT(t, conf_header((t), (reply), (field), CONF_EQUAL, (want), 0, \
@@ -113,7 +115,8 @@
 	rule_number(t, reply, seen, want, what, RULE_##rule)
 #define rule_number(t, reply, seen, want, what, rule) \
 	CONF_AT(t, conf_number((t), (reply), (seen), (want), (what), (rule)))
-/* A condition; the sentence says what should be true. */
+/* A condition; the sentence says what should be true. Only the condition
+ * decides; the reply (may be NULL) is what the report points at. */
 #define check(t, reply, condition, rule, ...) \
 	CONF_AT(t, conf_true((t), (reply), (condition), RULE_##rule, \
 			   __VA_ARGS__))
@@ -178,7 +181,8 @@ bool conf_status(struct test *t, const struct reply *reply,
 	const uint32_t *wanted, size_t count, enum rule_id rule);
 bool conf_refused(struct test *t, const struct reply *reply, enum rule_id rule);
 bool conf_field(struct test *t, const struct reply *reply, unsigned int field,
-	enum conf_compare how, uint64_t a, uint64_t b, enum rule_id rule);
+	const char *spelled, enum conf_compare how, uint64_t a, uint64_t b,
+	enum rule_id rule);
 bool conf_header(struct test *t, const struct reply *reply, unsigned int field,
 	enum conf_compare how, uint64_t a, uint64_t b, enum rule_id rule);
 bool conf_part(struct test *t, const struct reply *reply, struct wire_view part,
