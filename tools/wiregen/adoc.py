@@ -34,32 +34,30 @@ class Adoc:
         return f'<<wire-{name},{name}>>'
 
     def content(self, f):
-        if f.content == 'utf16':
-            return 'UTF-16LE text'
-        if f.content == 'ascii':
-            return 'text'
         if f.content == 'array':
-            return f'array of {f.element}'
+            return f'Array of {f.element}'
         if f.content == 'one':
-            return f'one {self.struct_link(f.of)}'
+            return f'One {self.struct_link(f.of)}'
         if f.content == 'list':
-            return f'list of {self.struct_link(f.of)}'
+            return f'List of {self.struct_link(f.of)}'
         if f.content == 'choice':
-            return f"depends on {' and '.join(f.choice.by)}"
-        return 'bytes'
+            by = ' and '.join(f'`{b}`' for b in f.choice.by)
+            return f'Layout by {by}'
+        return {'utf16': 'UTF-16LE text', 'ascii': 'Text'}.get(
+            f.content, 'Bytes')
 
     def place(self, f):
-        parts = []
-        if f.offset:
-            parts.append(f'at `{f.offset}`')
+        parts = ['']
         if f.length:
             add = f' {"+" if f.length_add > 0 else "-"} {abs(f.length_add)}' \
                 if f.length_add else ''
-            parts.append(f'`{f.length}`{add} bytes')
+            parts.append(f'`{f.length}`{add} bytes long')
         elif f.count:
             parts.append(f'`{f.count}` elements')
         elif f.content != 'one':
-            parts.append('to the end')
+            parts.append('up to the end')
+        if f.offset:
+            parts.append(f'at `{f.offset}`')
         return ', '.join(parts)
 
     def size(self, f):
@@ -81,10 +79,7 @@ class Adoc:
         if f.constant is not None:
             parts.append(f'Always {f.constant}.')
         if f.is_view:
-            where = self.place(f)
-            parts.append(f"{self.content(f).capitalize()[:1]}"
-                         f"{self.content(f)[1:]}"
-                         f"{', ' + where if where else ''}.")
+            parts.append(f'{self.content(f)}{self.place(f)}.')
         elif f.type == 'struct':
             parts.append(f'A {self.struct_link(f.of)}.')
         if f.big_endian:
@@ -125,7 +120,7 @@ class Adoc:
     def enum_table(self, e):
         out = [f'[#wire-enum-{e.name}]\n.{e.name}'
                f'{" (bits)" if e.flags else ""}, {e.section}\n',
-               '[%autowidth.stretch,cols="1m,1m,3"]\n|===\n'
+               '[cols="16m,44m,40"]\n|===\n'
                '|Value |Name |Meaning\n\n']
         for v in e.values:
             out.append(f'|{hexadecimal(v.value, e.size)} |{v.name} '
@@ -141,7 +136,7 @@ class Adoc:
 
     def field_table(self, s):
         out = [f'.Fields of {s.name}\n',
-               '[%autowidth.stretch,cols=">1,>1,2m,5"]\n|===\n'
+               '[cols=">8,>10,26m,56"]\n|===\n'
                '|Offset |Size |Field |Meaning\n\n']
         for f, at in zip(s.fields, self.offsets(s)):
             out.append(f'|{at} |{self.size(f)} |{f.name} '
