@@ -530,6 +530,8 @@ struct lx_job {
 	struct work work;
 	struct lx_share *share;
 	struct files_op *op;
+	bool counted; /* in node's and from's busy */
+	struct files_node *node, *from;
 };
 
 static void lx_job_run(struct work *work)
@@ -539,18 +541,31 @@ static void lx_job_run(struct work *work)
 	lx_run(job->share, job->op);
 }
 
+static void lx_post(struct lx_share *share, struct files_op *op);
+
+/* The last operation lets a CLOSE go that came meanwhile. */
+static void lx_idle(struct files_node *node)
+{
+	if (node && --node->busy == 0 && node->closing) {
+		lx_post(node->share, node->closing);
+	}
+}
+
 static void lx_job_done(struct work *work)
 {
 	struct lx_job *job = (struct lx_job *)work;
 	struct files_op *op = job->op;
 
+	if (job->counted) {
+		lx_idle(job->node);
+		lx_idle(job->from);
+	}
 	free(job);
 	op->done(op);
 }
 
-static void lx_submit(struct files_port *port, struct files_op *op)
+static void lx_post(struct lx_share *share, struct files_op *op)
 {
-	struct lx_share *share = (struct lx_share *)port;
 	struct lx_job *job = share->work ? malloc(sizeof *job) : NULL;
 
 	if (!job) {
@@ -558,8 +573,34 @@ static void lx_submit(struct files_port *port, struct files_op *op)
 		op->done(op);
 		return;
 	}
-	*job = (struct lx_job){{NULL, lx_job_run, lx_job_done}, share, op};
+	*job = (struct lx_job){
+		.work = {NULL, lx_job_run, lx_job_done},
+		.share = share,
+		.op = op,
+		.counted = op->verb != FILES_OPEN && op->verb != FILES_CLOSE,
+	};
+	if (job->counted) {
+		job->node = op->node;
+		job->from = op->verb == FILES_COPY ? op->from : NULL;
+		if (job->node) {
+			job->node->busy++;
+		}
+		if (job->from) {
+			job->from->busy++;
+		}
+	}
 	work_post(share->work, &job->work);
+}
+
+static void lx_submit(struct files_port *port, struct files_op *op)
+{
+	struct lx_share *share = (struct lx_share *)port;
+
+	if (op->verb == FILES_CLOSE && op->node->busy > 0) {
+		op->node->closing = op;
+		return;
+	}
+	lx_post(share, op);
 }
 
 /* Work in a thread cannot be taken back; it ends soon by itself. */

@@ -392,6 +392,10 @@ int lx_rename(struct lx_share *share, struct files_op *op)
 			lx_paths_moved(share, move.from, move.to);
 		}
 	}
+	if (r == 0 && !op->stream) {
+		snprintf(
+			op->actual_name, sizeof op->actual_name, "%s", move.to);
+	}
 	lx_move_finish(&move);
 	return r;
 }
@@ -416,6 +420,10 @@ int lx_link(struct lx_share *share, struct files_op *op)
 	if (r == 0 && linkat(AT_FDCWD, self, move.to_dir, move.to_name,
 			      AT_SYMLINK_FOLLOW) < 0) {
 		r = -errno;
+	}
+	if (r == 0) {
+		snprintf(
+			op->actual_name, sizeof op->actual_name, "%s", move.to);
 	}
 	lx_move_finish(&move);
 	return r;

@@ -25,6 +25,8 @@ struct lx_share {
 struct files_node {
 	struct files_node *prev, *next;
 	struct lx_share *share;
+	unsigned int busy;        /* operations under way; engine's thread */
+	struct files_op *closing; /* CLOSE that waits for them */
 	int fd; /* the file or directory; O_PATH until data is wanted */
 	bool path_only;
 	int data;     /* the stream's bytes; -1: no stream */

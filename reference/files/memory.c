@@ -3,6 +3,7 @@
 #include "files/memory.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -473,6 +474,7 @@ static int mem_rename(struct mem_share *share, struct files_op *op, bool move)
 	struct mem_inode *inode = node->inode;
 	struct mem_entry *entry, *old = node->entry;
 	struct mem_place place;
+	char *slash;
 	int r;
 
 	if (move && op->stream) {
@@ -504,6 +506,11 @@ static int mem_rename(struct mem_share *share, struct files_op *op, bool move)
 		inode->holders += r == 0;
 	}
 	inode->change_time = mem_now(share);
+	/* The directory as stored, the last component as asked. */
+	slash = strrchr(op->actual_name, '/');
+	slash = slash ? slash + 1 : op->actual_name;
+	snprintf(slash, sizeof op->actual_name - (slash - op->actual_name),
+		"%s", place.name);
 	return r;
 }
 

@@ -142,7 +142,8 @@ struct files_op {
 	struct files_range *ranges;
 	size_t range_cap, range_count;
 	struct files_fs fs;
-	char actual_name[1024]; /* out of OPEN, LOOKUP: path as on disk */
+	char actual_name[1024]; /* out of OPEN, LOOKUP: path as on
+	                         * disk; RENAME, LINK: the new one */
 	int result;             /* 0 or -errno */
 	void (*done)(struct files_op *op);
 	void *ctx;              /* the engine's */

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* CLOSE, and every other end of an open. [MS-SMB2] 3.3.5.10, [MS-FSA] 2.1.5.5
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/fileops.h"
+
+/* The way of an open from closing to gone. */
+struct closing {
+	struct files_op op;
+	struct engine *engine;
+	struct open *open; /* held */
+	struct file *file; /* to be dropped; NULL: others have it open */
+	void (*done)(void *ctx);
+	void *ctx;
+};
+
+static void closing_end(struct closing *closing)
+{
+	struct open *open = closing->open;
+	void (*done)(void *ctx) = closing->done;
+	void *ctx = closing->ctx;
+
+	closing->engine->background--;
+	open->node = NULL;
+	if (closing->file) {
+		file_drop(closing->file);
+	}
+	open_release(open);
+	free(closing);
+	if (done) {
+		done(ctx);
+	}
+}
+
+static void closing_closed(struct files_op *op)
+{
+	closing_end(op->ctx);
+}
+
+static void closing_submit(struct closing *closing, enum files_verb verb,
+	void (*done)(struct files_op *op))
+{
+	closing->op.verb = verb;
+	closing->op.done = done;
+	closing->op.port->submit(closing->op.port, &closing->op);
+}
+
+static void closing_unlinked(struct files_op *op)
+{
+	struct closing *closing = op->ctx;
+	struct file *file = closing->file;
+
+	if (op->result == 0) {
+		uint32_t filter = file->stream      ? NOTIFY_STREAM_NAME
+				  : file->directory ? NOTIFY_DIR_NAME
+						    : NOTIFY_FILE_NAME;
+
+		notify_event(closing->engine, op->port, file->path, filter,
+			file->stream ? FILE_ACTION_REMOVED_STREAM
+				     : FILE_ACTION_REMOVED);
+	} else {
+		engine_log(closing->engine, LOG_WARN, "file.delete",
+			"path=%s result=%d", file->path, op->result);
+	}
+	closing_submit(closing, FILES_CLOSE, closing_closed);
+}
+
+/* Takes the open off its file; true: the file is to be deleted now. */
+static bool closing_detach(struct closing *closing, struct open *open)
+{
+	struct file *file = open->file;
+
+	if (!file) {
+		return false;
+	}
+	if (RULE(CORE_CREATE_0043) && open->delete_on_close) {
+		file->delete_pending = true;
+		notify_deleted(file);
+	}
+	if (!RULE(CORE_SHAREMODE_0011)) {
+		/* Broken: the share mode stays as long as the file. */
+		open->granted_access = 0;
+	}
+	list_remove(&open->in_file);
+	open->file = NULL;
+	if (!list_empty(&file->opens)) {
+		lock_retry(file);
+		return false;
+	}
+	closing->file = file;
+	return file->delete_pending && RULE(CORE_SETINFO_0013);
+}
+
+void open_close(struct open *open, void (*done)(void *ctx), void *ctx)
+{
+	struct closing *closing = calloc(1, sizeof *closing);
+	bool delete;
+
+	open->closing = true;
+	notify_close(open, STATUS_NOTIFY_CLEANUP);
+	lock_close(open);
+	dir_search_close(open);
+	if (!closing) {
+		/* Nothing can be done for the node; let the server live. */
+		list_remove(&open->in_file);
+		open_remove(open);
+		if (done) {
+			done(ctx);
+		}
+		return;
+	}
+	closing->engine = open->session->engine;
+	closing->open = open_hold(open);
+	closing->done = done;
+	closing->ctx = ctx;
+	closing->op.port = open_port(open);
+	closing->op.node = open->node;
+	closing->op.who = &open->session->identity;
+	closing->op.ctx = closing;
+	closing->engine->background++;
+	delete = closing_detach(closing, open);
+	open_remove(open);
+	if (!closing->op.node) {
+		closing_end(closing);
+	} else if (delete) {
+		closing_submit(closing, FILES_UNLINK, closing_unlinked);
+	} else {
+		closing_submit(closing, FILES_CLOSE, closing_closed);
+	}
+}
+
+struct close_work {
+	struct smb2_close_response response;
+	bool with_attributes;
+};
+
+static void close_done(void *ctx)
+{
+	struct request *req = ctx;
+	struct close_work *work = req->work;
+
+	request_reply(req, STATUS_SUCCESS, &smb2_close_response_type,
+		&work->response);
+}
+
+static void close_with_stat(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct close_work *work = req->work;
+	struct smb2_close_response *response = &work->response;
+
+	if (op->result == 0) {
+		if (RULE(CORE_CLOSE_0002)) {
+			response->flags = SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB;
+		}
+		if (RULE(CORE_CLOSE_0003)) {
+			response->creation_time = op->stat.create_time;
+			response->last_access_time = op->stat.access_time;
+			response->last_write_time = op->stat.write_time;
+			response->change_time = op->stat.change_time;
+			response->allocation_size = op->stat.allocation;
+			response->endof_file = op->stat.size;
+			response->file_attributes =
+				attributes_to_wire(&op->stat);
+		}
+	}
+	if (!RULE(CORE_CLOSE_0004) && !work->with_attributes) {
+		response->flags = SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB;
+	} else if (!work->with_attributes) {
+		response->flags = 0;
+	}
+	if (req->open->closing) {
+		/* Somebody else was faster. */
+		request_fail(req, STATUS_FILE_CLOSED);
+		return;
+	}
+	open_close(req->open, close_done, req);
+}
+
+void cmd_close(struct request *req)
+{
+	struct smb2_close_request body;
+	struct close_work *work;
+
+	if (!request_decode(req, &smb2_close_request_type, &body) ||
+		!request_open(req, body.file_id)) {
+		return;
+	}
+	work = request_alloc(req, sizeof *work);
+	if (!work) {
+		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+		return;
+	}
+	req->work = work;
+	work->with_attributes = body.flags & SMB2_CLOSE_FLAG_POSTQUERY_ATTRIB;
+	if (work->with_attributes || !RULE(CORE_CLOSE_0004)) {
+		req->op.node = req->open->node;
+		request_submit(req, FILES_STAT, close_with_stat);
+		return;
+	}
+	open_close(req->open, close_done, req);
+}

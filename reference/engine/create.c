@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CREATE: the way through its phases. [MS-SMB2] 3.3.5.9
+ *
+ *	create_check()     form, name, contexts, options, access bits
+ *	create_find()      OPEN of what exists
+ *	create_existing()  type, rights, share modes, truncation   (or)
+ *	create_new()       rights to the directory, creation, contexts
+ *	create_reply()     contexts of the answer
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "engine/create.h"
+
+void create_fail(struct request *req, uint32_t status)
+{
+	struct create_work *work = req->work;
+	struct files_port *port = req->tree->share->config.files;
+	struct open *open = req->open;
+
+	if (open && !open->closing) {
+		struct file *file = open->file;
+
+		open->node = NULL;
+		list_remove(&open->in_file);
+		open->file = NULL;
+		open_remove(open);
+		if (file) {
+			file_drop(file);
+		}
+	}
+	if (work->parent) {
+		node_close(req->engine, port, work->parent);
+	}
+	if (work->node) {
+		node_close(req->engine, port, work->node);
+	}
+	request_fail(req, status);
+}
+
+/* What the wanted access means for the file system. */
+static uint32_t create_status(const struct files_op *op)
+{
+	if (op->result == -ENOENT && op->parent_missing) {
+		return RULE(CORE_CREATE_0013) ? STATUS_OBJECT_PATH_NOT_FOUND
+					      : STATUS_OBJECT_NAME_NOT_FOUND;
+	}
+	return status_of_errno(op->result);
+}
+
+static bool create_may_make(const struct create_work *work)
+{
+	uint32_t disposition = work->body.create_disposition;
+
+	return disposition != FILE_OPEN && disposition != FILE_OVERWRITE;
+}
+
+static void create_found(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct create_work *work = req->work;
+
+	if (op->result == 0) {
+		work->node = op->node;
+		work->stat = op->stat;
+		strcpy(work->path, op->actual_name);
+		create_existing(req);
+		return;
+	}
+	if (op->result != -ENOENT || op->parent_missing) {
+		create_fail(req, create_status(op));
+		return;
+	}
+	if (!create_may_make(work) && RULE(CORE_CREATE_0030)) {
+		create_fail(req, STATUS_OBJECT_NAME_NOT_FOUND);
+		return;
+	}
+	create_new(req);
+}
+
+void create_find(struct request *req)
+{
+	struct create_work *work = req->work;
+	struct files_op *op = &req->op;
+
+	op->node = NULL;
+	op->path = work->name.path;
+	op->stream = work->stream ? work->name.stream : NULL;
+	op->open = (struct files_open){
+		.how = FILES_OPEN_EXISTING,
+		.type = FILES_ANY,
+		.nocase = RULE(CORE_CREATE_0014),
+	};
+	request_submit(req, FILES_OPEN, create_found);
+}
+
+void cmd_create(struct request *req)
+{
+	struct create_work *work = request_alloc(req, sizeof *work);
+	uint32_t status;
+
+	if (!work) {
+		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+		return;
+	}
+	req->work = work;
+	if (!request_decode(req, &smb2_create_request_type, &work->body)) {
+		return;
+	}
+	/* No pipes are served. */
+	if (req->tree->share->pipe) {
+		request_fail(req, STATUS_OBJECT_NAME_NOT_FOUND);
+		return;
+	}
+	status = create_check(req);
+	if (status) {
+		request_fail(req, status);
+		return;
+	}
+	create_find(req);
+}
+
+static uint32_t create_join(struct request *req, struct file *file)
+{
+	struct create_work *work = req->work;
+	struct open *open = req->open;
+
+	if (RULE(CORE_CREATE_0044) && file->delete_pending) {
+		return STATUS_DELETE_PENDING;
+	}
+	/* Broken 0010: other streams' opens are not asked. */
+	if (RULE(CORE_SHAREMODE_0010) && !work->stream &&
+		(open->granted_access & DELETE)) {
+		list_each(other, &req->engine->files, struct file, in_engine)
+		{
+			if (other != file && other->port == file->port &&
+				other->inode == file->inode &&
+				other->device == file->device) {
+				list_each(
+					o, &other->opens, struct open, in_file)
+				{
+					if (!(o->share_access &
+						    FILE_SHARE_DELETE)) {
+						return STATUS_SHARING_VIOLATION;
+					}
+				}
+			}
+		}
+	}
+	return sharemode_check(file, open);
+}
+
+uint32_t create_attach(struct request *req)
+{
+	struct create_work *work = req->work;
+	struct files_port *port = req->tree->share->config.files;
+	struct open *open = open_create(req);
+	struct file *file;
+	uint32_t status;
+
+	if (!open) {
+		return STATUS_INSUFFICIENT_RESOURCES;
+	}
+	req->open = open_hold(open);
+	open->granted_access = work->granted;
+	open->share_access = work->body.share_access;
+	open->create_options = work->options;
+	open->delete_on_close = work->options & FILE_DELETE_ON_CLOSE;
+	open->mode =
+		work->options &
+		(FILE_WRITE_THROUGH | FILE_SEQUENTIAL_ONLY |
+			FILE_NO_INTERMEDIATE_BUFFERING | FILE_DELETE_ON_CLOSE);
+	file = file_get(req->engine, port, &work->stat,
+		work->stream ? work->name.stream : NULL, work->path);
+	if (!file) {
+		return STATUS_INSUFFICIENT_RESOURCES;
+	}
+	status = create_join(req, file);
+	if (status) {
+		file_drop(file);
+		return status;
+	}
+	open->file = file;
+	open->node = work->node;
+	work->node = NULL;
+	list_add(&file->opens, &open->in_file);
+	return STATUS_SUCCESS;
+}

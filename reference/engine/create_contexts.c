@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* Create contexts of requests and responses. [MS-SMB2] 3.3.5.9.1 to 3.3.5.9.13
+ */
+#include <string.h>
+
+#include "engine/create.h"
+
+#define CONTEXT_NAME_MIN 4
+#define CONTEXTS_MAX 64
+
+static bool context_is(struct wire_view name, const char *four)
+{
+	return name.n == 4 && memcmp(name.p, four, 4) == 0;
+}
+
+static uint32_t context_maximal(
+	struct wire_view data, struct create_contexts *contexts)
+{
+	contexts->maximal_access = true;
+	if (data.n == 0) {
+		return STATUS_SUCCESS;
+	}
+	if (data.n != 8) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	contexts->access_since = true;
+	contexts->access_timestamp = wire_get64(data.p);
+	return STATUS_SUCCESS;
+}
+
+static uint32_t context_known(const struct smb2_create_context *context,
+	struct create_contexts *contexts)
+{
+	struct wire_view name = context->name, data = context->data;
+
+	if (context_is(name, "MxAc")) {
+		return context_maximal(data, contexts);
+	}
+	if (context_is(name, "QFid")) {
+		contexts->disk_id = true;
+	} else if (context_is(name, "TWrp")) {
+		contexts->timewarp = true;
+		return data.n == 8 ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+	} else if (context_is(name, "AlSi")) {
+		if (data.n != 8) {
+			return STATUS_INVALID_PARAMETER;
+		}
+		contexts->allocation = true;
+		contexts->allocation_size = wire_get64(data.p);
+	} else if (context_is(name, "SecD")) {
+		struct sd sd;
+
+		contexts->security = true;
+		contexts->security_data = data;
+		return sd_parse(data, &sd) < 0 ? STATUS_INVALID_PARAMETER
+					       : STATUS_SUCCESS;
+	} else if (context_is(name, "ExtA")) {
+		contexts->attributes = true;
+		contexts->attribute_data = data;
+	} else if (!RULE(CORE_CREATE_0051) && !context_is(name, "RqLs") &&
+		   !context_is(name, "DHnQ") && !context_is(name, "DHnC") &&
+		   !context_is(name, "DH2Q") && !context_is(name, "DH2C")) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	return STATUS_SUCCESS;
+}
+
+uint32_t create_contexts_parse(const struct smb2_create_request *body,
+	struct create_contexts *ret_contexts)
+{
+	struct wire_list list =
+		wire_list_of(&smb2_create_context_type, body->create_contexts);
+	struct smb2_create_context context;
+	unsigned int count = 0;
+	uint32_t status;
+	int r;
+
+	*ret_contexts = (struct create_contexts){0};
+	while ((r = wire_list_next(&list, &context, NULL)) > 0) {
+		if (++count > CONTEXTS_MAX) {
+			return STATUS_INVALID_PARAMETER;
+		}
+		if (RULE(CORE_CREATE_0049) &&
+			context.name.n < CONTEXT_NAME_MIN) {
+			return STATUS_INVALID_PARAMETER;
+		}
+		status = context_known(&context, ret_contexts);
+		if (status) {
+			return status;
+		}
+	}
+	return r < 0 && RULE(CORE_CREATE_0050) ? STATUS_INVALID_PARAMETER
+					       : STATUS_SUCCESS;
+}
+
+/* There are no snapshots. */
+uint32_t create_contexts_before(const struct create_contexts *contexts)
+{
+	return RULE(CORE_CREATE_0056) && contexts->timewarp
+		       ? STATUS_OBJECT_NAME_NOT_FOUND
+		       : STATUS_SUCCESS;
+}
+
+/* Room for the contexts of an answer. */
+#define CONTEXTS_OUT 256
+
+/* Appends a context; *last is where the one before it starts. */
+static void context_put(struct wire_buf *out, size_t *last, const char *name,
+	const struct wire_type *type, const void *data)
+{
+	size_t at;
+
+	wire_buf_align(out, 8);
+	at = out->n;
+	if (at > 0) {
+		wire_put32(out->p + *last, (uint32_t)(at - *last));
+	}
+	*last = at;
+	/* Next, NameOffset, NameLength, Reserved, DataOffset, DataLength */
+	wire_buf_zero(out, 16);
+	wire_buf_bytes(out, wire_view_of(name, 4));
+	wire_buf_align(out, 8);
+	wire_put16(out->p + at + 4, 16);
+	wire_put16(out->p + at + 6, 4);
+	wire_put16(out->p + at + 10, 24);
+	out->base = out->n;
+	if (wire_encode(type, data, out) == 0) {
+		wire_put32(out->p + at + 12, (uint32_t)(out->n - at - 24));
+	}
+	out->base = 0;
+}
+
+static void context_put_maximal(
+	const struct create_work *work, struct wire_buf *out, size_t *last)
+{
+	struct smb2_create_query_maximal_access_response access = {
+		.query_status = STATUS_SUCCESS,
+		.maximal_access = work->maximal,
+	};
+
+	if (!work->contexts.maximal_access || !RULE(CORE_CREATE_0057)) {
+		return;
+	}
+	if (work->contexts.access_since &&
+		work->contexts.access_timestamp == work->stat.change_time) {
+		access.query_status = STATUS_NONE_MAPPED;
+		access.maximal_access = 0;
+	}
+	context_put(out, last, "MxAc",
+		&smb2_create_query_maximal_access_response_type, &access);
+}
+
+static struct wire_view create_contexts_answer(struct request *req)
+{
+	const struct create_work *work = req->work;
+	uint8_t *p = request_alloc(req, CONTEXTS_OUT);
+	struct wire_buf out = {.p = p, .cap = CONTEXTS_OUT};
+	size_t last = 0;
+
+	if (!p) {
+		return (struct wire_view){0};
+	}
+	context_put_maximal(work, &out, &last);
+	if (work->contexts.disk_id && RULE(CORE_CREATE_0058)) {
+		struct smb2_create_query_on_disk_id id = {
+			.disk_file_id = work->stat.inode,
+			.volume_id = work->stat.device,
+		};
+
+		context_put(&out, &last, "QFid",
+			&smb2_create_query_on_disk_id_type, &id);
+	}
+	return wire_view_of(p, out.error ? 0 : out.n);
+}
+
+void create_reply(struct request *req)
+{
+	const struct create_work *work = req->work;
+	const struct files_stat *stat = &work->stat;
+	struct smb2_create_response response = {
+		.create_action = work->action,
+		.creation_time = stat->create_time,
+		.last_access_time = stat->access_time,
+		.last_write_time = stat->write_time,
+		.change_time = stat->change_time,
+		.allocation_size = stat->directory ? 0 : stat->allocation,
+		.endof_file = stat->directory ? 0 : stat->size,
+		.file_attributes = attributes_to_wire(stat),
+		.file_id = req->open->id,
+	};
+
+	if (!RULE(CORE_CREATE_0060)) {
+		response.endof_file++;
+	}
+	if (!RULE(CORE_CREATE_0063)) {
+		response.oplock_level = SMB2_OPLOCK_LEVEL_BATCH;
+	}
+	if (req->conn->dialect >= 0x0300 && stat->reparse_tag) {
+		response.flags = SMB2_CREATE_FLAG_REPARSEPOINT;
+	}
+	response.create_contexts = create_contexts_answer(req);
+	request_reply(
+		req, STATUS_SUCCESS, &smb2_create_response_type, &response);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* CREATE of something that is there. [MS-FSA] 2.1.5.1.2 */
+#include <errno.h>
+#include <string.h>
+
+#include "engine/create.h"
+
+#define IO_REPARSE_TAG_OF_SYMLINK 0xa000000cu
+#define CREATE_READS (FILE_READ_DATA | FILE_EXECUTE)
+#define CREATE_WRITES (FILE_WRITE_DATA | FILE_APPEND_DATA)
+
+static void create_opened(struct request *req)
+{
+	struct create_work *work = req->work;
+
+	switch (work->body.create_disposition) {
+	case FILE_SUPERSEDE:
+		work->action = FILE_SUPERSEDED;
+		break;
+	case FILE_OVERWRITE:
+	case FILE_OVERWRITE_IF:
+		work->action = FILE_OVERWRITTEN;
+		break;
+	default:
+		work->action = FILE_OPENED;
+		break;
+	}
+	if (!RULE(CORE_CREATE_0033)) {
+		work->action = FILE_CREATED;
+	}
+	create_reply(req);
+}
+
+/* Attributes and allocation of an overwritten file. */
+static void create_overwritten(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct create_work *work = req->work;
+
+	if (open_lost(req)) {
+		return;
+	}
+	if (op->result == 0) {
+		work->stat.dos_attributes = op->stat.dos_attributes;
+	}
+	notify_modified(
+		req->open, NOTIFY_SIZE | NOTIFY_LAST_WRITE | NOTIFY_ATTRIBUTES);
+	create_opened(req);
+}
+
+static void create_truncated(struct request *req)
+{
+	struct create_work *work = req->work;
+
+	if (work->stream) {
+		notify_modified(req->open, NOTIFY_SIZE);
+		create_opened(req);
+		return;
+	}
+	req->op.node = req->open->node;
+	req->op.stat = (struct files_stat){
+		.dos_attributes = (work->body.file_attributes & 0x3127) |
+				  FILE_ATTRIBUTE_ARCHIVE |
+				  (work->stat.dos_attributes &
+					  FILE_ATTRIBUTE_SPARSE_FILE)};
+	req->op.set_attributes = true;
+	request_submit(req, FILES_SET_STAT, create_overwritten);
+}
+
+static void create_reopen(struct request *req);
+
+static void create_reopened(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct create_work *work = req->work;
+	uint32_t granted = req->open->granted_access;
+
+	if (open_lost(req)) {
+		return;
+	}
+	if (op->result == -EACCES && work->maximum &&
+		(granted & CREATE_WRITES & ~work->desired)) {
+		/* Everything that is allowed does not include writing. */
+		work->granted &= ~(CREATE_WRITES & ~work->desired);
+		req->open->granted_access = work->granted;
+		create_reopen(req);
+		return;
+	}
+	if (op->result < 0) {
+		work->node = req->open->node;
+		create_fail(req, status_of_errno(op->result));
+		return;
+	}
+	work->stat = op->stat;
+	if (work->truncate) {
+		create_truncated(req);
+	} else {
+		create_opened(req);
+	}
+}
+
+static void create_reopen(struct request *req)
+{
+	struct create_work *work = req->work;
+	uint32_t granted = work->granted;
+	struct files_op *op = &req->op;
+
+	if (!work->truncate && !(granted & (CREATE_READS | CREATE_WRITES))) {
+		create_opened(req);
+		return;
+	}
+	op->node = req->open->node;
+	op->open = (struct files_open){
+		.how = work->truncate && RULE(CORE_CREATE_0034)
+			       ? FILES_TRUNCATE_EXISTING
+			       : FILES_OPEN_EXISTING,
+		.read = granted & CREATE_READS,
+		.write = granted & CREATE_WRITES,
+	};
+	request_submit(req, FILES_REOPEN, create_reopened);
+}
+
+/* The rights that are granted, or STATUS_ACCESS_DENIED. */
+static uint32_t create_grant(struct request *req)
+{
+	struct create_work *work = req->work;
+	uint32_t allowed = work->maximal &
+			   (req->tree->maximal_access | ACCESS_SYSTEM_SECURITY);
+	uint32_t implied = 0;
+
+	if (work->truncate) {
+		implied = work->body.create_disposition == FILE_SUPERSEDE
+				  ? DELETE
+				  : FILE_WRITE_DATA;
+	}
+	if (RULE(CORE_CREATE_0027) &&
+		((work->desired | implied) & ~allowed & ~SYNCHRONIZE)) {
+		return STATUS_ACCESS_DENIED;
+	}
+	work->granted = work->desired;
+	if (work->maximum && RULE(CORE_CREATE_0028)) {
+		work->granted |= allowed & ~ACCESS_SYSTEM_SECURITY;
+		if (work->stat.dos_attributes & FILE_ATTRIBUTE_READONLY &&
+			!work->stat.directory) {
+			work->granted &= ~CREATE_WRITES;
+		}
+	}
+	return STATUS_SUCCESS;
+}
+
+static void create_secured(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct create_work *work = req->work;
+	uint32_t status;
+	struct sd sd;
+
+	if (sd_loaded(op, &work->stat, &sd) < 0) {
+		create_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+		return;
+	}
+	work->maximal = sd_maximal(&sd, &req->session->identity);
+	status = create_grant(req);
+	if (!status) {
+		status = create_attach(req);
+	}
+	if (status) {
+		create_fail(req, status);
+		return;
+	}
+	create_reopen(req);
+}
+
+/* SymLinkLength and what follows. [MS-SMB2] 2.2.2.2.1 */
+static struct wire_view create_symlink_error(
+	struct request *req, struct wire_view reparse)
+{
+	struct symbolic_link_reparse_data_buffer link;
+	struct reparse_data_buffer outer;
+	struct smb2_symlink_error_response error = {0};
+	struct wire_buf out = {.cap = 20480};
+
+	out.p = request_alloc(req, out.cap);
+	if (!out.p || reparse_data_buffer_decode(reparse, &outer) < 0 ||
+		symbolic_link_reparse_data_buffer_decode(
+			outer.data_buffer, &link) < 0) {
+		return (struct wire_view){0};
+	}
+	error.reparse_tag = IO_REPARSE_TAG_OF_SYMLINK;
+	error.reparse_data_length = outer.reparse_data_length;
+	error.substitute_name_offset = link.substitute_name_offset;
+	error.substitute_name_length = link.substitute_name_length;
+	error.print_name_offset = link.print_name_offset;
+	error.print_name_length = link.print_name_length;
+	error.flags = link.flags;
+	error.path_buffer = link.path_buffer;
+	error.sym_link_length = (uint32_t)(24 + link.path_buffer.n);
+	if (smb2_symlink_error_response_encode(&error, &out) < 0) {
+		return (struct wire_view){0};
+	}
+	return wire_view_of(out.p, out.n);
+}
+
+static void create_stopped(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct create_work *work = req->work;
+	struct files_port *port = op->port;
+	struct wire_view error = {0};
+
+	if (op->result == 0) {
+		error = create_symlink_error(
+			req, wire_view_of(op->data, op->transferred));
+	}
+	node_close(req->engine, port, work->node);
+	work->node = NULL;
+	if (error.n == 0) {
+		request_fail(req, STATUS_STOPPED_ON_SYMLINK);
+		return;
+	}
+	request_fail_with(req, STATUS_STOPPED_ON_SYMLINK, 0, error);
+}
+
+/* true: the request is taken care of. */
+static bool create_reparse(struct request *req)
+{
+	struct create_work *work = req->work;
+
+	if (!work->stat.reparse_tag || !RULE(CORE_CREATE_0016) ||
+		(RULE(CORE_CREATE_0017) &&
+			(work->options & FILE_OPEN_REPARSE_POINT))) {
+		return false;
+	}
+	if (work->stat.reparse_tag != IO_REPARSE_TAG_OF_SYMLINK) {
+		/* Tags that mean something to others only do not stop. */
+		return false;
+	}
+	req->op.node = work->node;
+	req->op.blob = FILES_BLOB_REPARSE;
+	req->op.size = 16384;
+	req->op.data = request_alloc(req, req->op.size);
+	if (!req->op.data) {
+		create_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+		return true;
+	}
+	request_submit(req, FILES_GET_BLOB, create_stopped);
+	return true;
+}
+
+void create_existing(struct request *req)
+{
+	struct create_work *work = req->work;
+	uint32_t disposition = work->body.create_disposition;
+	uint32_t status = create_check_type(work);
+	struct file *file;
+
+	work->truncate = disposition == FILE_SUPERSEDE ||
+			 disposition == FILE_OVERWRITE ||
+			 disposition == FILE_OVERWRITE_IF;
+	if (!status && create_reparse(req)) {
+		return;
+	}
+	file = file_find(req->engine, req->tree->share->config.files,
+		&work->stat, work->stream ? work->name.stream : NULL);
+	if (!status && file && file->delete_pending && RULE(CORE_CREATE_0044)) {
+		status = STATUS_DELETE_PENDING;
+	}
+	if (!status) {
+		status = create_check_existing(work);
+	}
+	if (status) {
+		create_fail(req, status);
+		return;
+	}
+	req->op.node = work->node;
+	sd_load(req, create_secured);
+}

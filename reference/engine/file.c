@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of files that are open. [MS-FSA] 2.1.1.3, 2.1.1.4 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/fileops.h"
+#include "ports/text.h"
+
+static bool file_same_stream(const struct file *file, const char *stream)
+{
+	/* Broken: what one stream's opens share counts for all of them. */
+	if (!RULE(CORE_SHAREMODE_0009)) {
+		return true;
+	}
+	if (!file->stream || !stream) {
+		return !file->stream && !stream;
+	}
+	return text_equal_nocase(file->stream, stream);
+}
+
+struct file *file_find(struct engine *engine, const struct files_port *port,
+	const struct files_stat *stat, const char *stream)
+{
+	list_each(file, &engine->files, struct file, in_engine)
+	{
+		if (file->inode == stat->inode &&
+			file->device == stat->device && file->port == port &&
+			file_same_stream(file, stream)) {
+			return file;
+		}
+	}
+	return NULL;
+}
+
+struct file *file_get(struct engine *engine, struct files_port *port,
+	const struct files_stat *stat, const char *stream, const char *path)
+{
+	struct file *file = file_find(engine, port, stat, stream);
+
+	if (file) {
+		return file;
+	}
+	file = calloc(1, sizeof *file);
+	if (!file) {
+		return NULL;
+	}
+	file->port = port;
+	file->inode = stat->inode;
+	file->device = stat->device;
+	file->directory = stat->directory;
+	file->path = strdup(path);
+	file->stream = stream ? strdup(stream) : NULL;
+	if (!file->path || (stream && !file->stream)) {
+		free(file->path);
+		free(file->stream);
+		free(file);
+		return NULL;
+	}
+	list_add(&engine->files, &file->in_engine);
+	return file;
+}
+
+void file_drop(struct file *file)
+{
+	if (!list_empty(&file->opens)) {
+		return;
+	}
+	list_remove(&file->in_engine);
+	free(file->path);
+	free(file->stream);
+	free(file);
+}
+
+struct file *file_at(
+	struct engine *engine, const struct files_port *port, const char *path)
+{
+	list_each(file, &engine->files, struct file, in_engine)
+	{
+		if (file->port == port && !list_empty(&file->opens) &&
+			text_equal_nocase(file->path, path)) {
+			return file;
+		}
+	}
+	return NULL;
+}
+
+bool file_below(
+	struct engine *engine, const struct files_port *port, const char *path)
+{
+	size_t n = strlen(path);
+
+	list_each(file, &engine->files, struct file, in_engine)
+	{
+		if (file->port == port && !list_empty(&file->opens) &&
+			strncmp(file->path, path, n) == 0 &&
+			file->path[n] == '/') {
+			return true;
+		}
+	}
+	return false;
+}
+
+void file_moved(struct engine *engine, const struct files_port *port,
+	const char *from, const char *to)
+{
+	size_t n = strlen(from), m = strlen(to);
+
+	list_each(file, &engine->files, struct file, in_engine)
+	{
+		size_t rest = strlen(file->path);
+		char *path;
+
+		if (file->port != port || strncmp(file->path, from, n) != 0 ||
+			(file->path[n] != 0 && file->path[n] != '/')) {
+			continue;
+		}
+		path = malloc(m + rest - n + 1);
+		/* Without memory it keeps a stale name, no more. */
+		if (path) {
+			memcpy(path, to, m);
+			memcpy(path + m, file->path + n, rest - n + 1);
+			free(file->path);
+			file->path = path;
+		}
+	}
+}
+
+struct node_closing {
+	struct files_op op;
+	struct engine *engine;
+};
+
+static void node_closed(struct files_op *op)
+{
+	struct node_closing *closing = op->ctx;
+
+	closing->engine->background--;
+	free(closing);
+}
+
+void node_close(
+	struct engine *engine, struct files_port *port, struct files_node *node)
+{
+	struct node_closing *closing = calloc(1, sizeof *closing);
+
+	/* Without memory the node stays open until the share ends. */
+	if (!closing) {
+		return;
+	}
+	closing->engine = engine;
+	closing->op.verb = FILES_CLOSE;
+	closing->op.port = port;
+	closing->op.node = node;
+	closing->op.done = node_closed;
+	closing->op.ctx = closing;
+	engine->background++;
+	port->submit(port, &closing->op);
+}
+
+uint32_t attributes_to_wire(const struct files_stat *stat)
+{
+	uint32_t attributes = stat->dos_attributes & ~FILE_ATTRIBUTE_NORMAL;
+
+	if (RULE(CORE_CREATE_0061)) {
+		attributes &= ~FILE_ATTRIBUTE_DIRECTORY;
+		attributes |= stat->directory ? FILE_ATTRIBUTE_DIRECTORY : 0;
+	} else {
+		attributes ^= FILE_ATTRIBUTE_DIRECTORY;
+	}
+	if (!RULE(CORE_CREATE_0062)) {
+		return attributes | FILE_ATTRIBUTE_NORMAL;
+	}
+	return attributes ? attributes : FILE_ATTRIBUTE_NORMAL;
+}
+
+void sd_load(struct request *req, void (*done)(struct files_op *op))
+{
+	req->op.blob = FILES_BLOB_SECURITY;
+	req->op.size = SD_MAX;
+	req->op.data = request_alloc(req, SD_MAX);
+	if (!req->op.data) {
+		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+		return;
+	}
+	request_submit(req, FILES_GET_BLOB, done);
+}
+
+int sd_loaded(
+	struct files_op *op, const struct files_stat *stat, struct sd *ret_sd)
+{
+	int n = (int)op->transferred;
+
+	if (op->result == 0 && sd_parse(wire_view_of(op->data, op->transferred),
+				       ret_sd) == 0) {
+		return 0;
+	}
+	n = sd_default(stat, op->data, SD_MAX);
+	return n < 0 ? n : sd_parse(wire_view_of(op->data, (size_t)n), ret_sd);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* FileRenameInformation and FileLinkInformation. [MS-FSA] 2.1.5.15.11,
+ * 2.1.5.15.6 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/fileops.h"
+
+struct rename_work {
+	bool link, replace, stream;
+	struct file_name name;
+	char from[LIMIT_PATH];
+};
+
+static uint32_t rename_status(const struct files_op *op)
+{
+	switch (op->result) {
+	case -EEXIST:
+		return RULE(CORE_SETINFO_0019) ? STATUS_OBJECT_NAME_COLLISION
+					       : STATUS_ACCESS_DENIED;
+	case -ENOENT:
+		return op->parent_missing && RULE(CORE_SETINFO_0022)
+			       ? STATUS_OBJECT_PATH_NOT_FOUND
+			       : STATUS_OBJECT_NAME_NOT_FOUND;
+	case -EISDIR:
+	case -ENOTDIR:
+	case -ENOTEMPTY:
+		return STATUS_ACCESS_DENIED;
+	case -EINVAL:
+		return STATUS_INVALID_PARAMETER;
+	default:
+		return status_of_errno(op->result);
+	}
+}
+
+static void rename_done(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct rename_work *work = req->work;
+	struct file *file = req->open->file;
+	uint32_t filter;
+
+	if (op->result < 0) {
+		set_info_reply(req, rename_status(op));
+		return;
+	}
+	if (!work->link && !work->stream) {
+		file_moved(req->engine, op->port, work->from, op->actual_name);
+	}
+	if (open_lost(req)) {
+		return;
+	}
+	filter = file->directory ? NOTIFY_DIR_NAME : NOTIFY_FILE_NAME;
+	if (work->stream) {
+		char *name = strdup(work->name.stream);
+
+		if (name) {
+			free(file->stream);
+			file->stream = name;
+		}
+	} else if (work->link) {
+		notify_event(req->engine, op->port, op->actual_name, filter,
+			FILE_ACTION_ADDED);
+	} else {
+		notify_renamed(req->engine, op->port, work->from,
+			op->actual_name, filter);
+	}
+	set_info_reply(req, STATUS_SUCCESS);
+}
+
+/* The three layouts have these fields in the same places. */
+static uint32_t rename_decode(struct request *req, uint8_t info_class,
+	struct wire_view buffer, struct wire_view *ret_name)
+{
+	struct rename_work *work = req->work;
+	struct file_rename_information info;
+	uint32_t length;
+
+	if (buffer.n < 20) {
+		return RULE(CORE_SETINFO_0002) ? STATUS_INFO_LENGTH_MISMATCH
+					       : STATUS_INVALID_PARAMETER;
+	}
+	length = wire_get32(buffer.p + 16);
+	if (RULE(CORE_SETINFO_0017) &&
+		(length == 0 || length % 2 != 0 || length > buffer.n - 20)) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	/* FILE_RENAME_INFORMATION_TYPE_2 is padded to 24 bytes. */
+	if (RULE(CORE_SETINFO_0002) && buffer.n < 24) {
+		return STATUS_INFO_LENGTH_MISMATCH;
+	}
+	if (file_rename_information_decode(buffer, &info) < 0) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	if (RULE(CORE_SETINFO_0016) && info.root_directory != 0) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	work->replace =
+		info_class == FileRenameInformationEx
+			? wire_get32(buffer.p) & FILE_RENAME_REPLACE_IF_EXISTS
+			: info.replace_if_exists != 0;
+	*ret_name = info.file_name;
+	return STATUS_SUCCESS;
+}
+
+static uint32_t rename_parse(struct request *req, struct wire_view name)
+{
+	struct rename_work *work = req->work;
+	uint32_t status;
+
+	if (name.n >= 2 && name.p[0] == ':' && name.p[1] == 0) {
+		work->stream = true;
+		if (!req->open->file->stream || work->link) {
+			return STATUS_INVALID_PARAMETER;
+		}
+		return name_parse_stream(name, work->name.stream);
+	}
+	if (!RULE(CORE_SETINFO_0018) && name.n > 2 && name.p[0] == '\\') {
+		name = wire_view_sub(name, 2, name.n - 2);
+	}
+	status = name_parse(name, &work->name);
+	if (!status && (work->name.stream[0] || req->open->file->stream)) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	if (!status && work->name.path[0] == 0) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	return status;
+}
+
+static uint32_t rename_check(struct request *req)
+{
+	struct rename_work *work = req->work;
+	struct file *file = req->open->file;
+	struct files_port *port = open_port(req->open);
+	struct file *target;
+
+	if (work->link) {
+		return file->directory ? STATUS_FILE_IS_A_DIRECTORY
+				       : STATUS_SUCCESS;
+	}
+	if (work->stream) {
+		return STATUS_SUCCESS;
+	}
+	if (file->directory && file_below(req->engine, port, file->path)) {
+		return STATUS_ACCESS_DENIED;
+	}
+	target = file_at(req->engine, port, work->name.path);
+	if (RULE(CORE_SETINFO_0021) && work->replace && target &&
+		(target->inode != file->inode ||
+			target->device != file->device)) {
+		return STATUS_ACCESS_DENIED;
+	}
+	return STATUS_SUCCESS;
+}
+
+void set_info_rename(
+	struct request *req, uint8_t info_class, struct wire_view buffer)
+{
+	struct rename_work *work = request_alloc(req, sizeof *work);
+	struct wire_view name = {0};
+	uint32_t status;
+
+	if (!work) {
+		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+		return;
+	}
+	req->work = work;
+	work->link = info_class == FileLinkInformation;
+	status = rename_decode(req, info_class, buffer, &name);
+	if (!status && !work->link && RULE(CORE_SETINFO_0015) &&
+		!(req->open->granted_access & DELETE)) {
+		status = STATUS_ACCESS_DENIED;
+	}
+	if (!status) {
+		status = rename_parse(req, name);
+	}
+	if (!status) {
+		status = rename_check(req);
+	}
+	if (status) {
+		set_info_reply(req, status);
+		return;
+	}
+	strcpy(work->from, req->open->file->path);
+	req->op.node = req->open->node;
+	req->op.path = work->name.path;
+	req->op.stream = work->stream ? work->name.stream : NULL;
+	req->op.replace = work->replace && RULE(CORE_SETINFO_0020);
+	req->op.open.nocase = true;
+	if (!RULE(CORE_SETINFO_0023)) {
+		set_info_reply(req, STATUS_SUCCESS);
+		return;
+	}
+	request_submit(
+		req, work->link ? FILES_LINK : FILES_RENAME, rename_done);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* WRITE. [MS-SMB2] 3.3.5.13, [MS-FSA] 2.1.5.3 */
+#include "engine/fileops.h"
+
+#define WRITE_DATA_OFFSET_MAX 0x100
+#define WRITE_TO_END UINT64_MAX /* FILE_WRITE_TO_END_OF_FILE in FSA's words */
+
+static void write_reply(struct request *req, uint64_t count)
+{
+	struct smb2_write_response response = {0};
+
+	response.count =
+		RULE(CORE_WRITE_0016) ? (uint32_t)count : (uint32_t)count + 1;
+	response.remaining = RULE(CORE_WRITE_0017) ? 0 : 1;
+	request_reply(
+		req, STATUS_SUCCESS, &smb2_write_response_type, &response);
+}
+
+static void write_flushed(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	const struct smb2_write_request *body = req->work;
+
+	if (op->result < 0) {
+		request_fail(req, status_of_errno(op->result));
+		return;
+	}
+	write_reply(req, body->length);
+}
+
+static void write_done(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	const struct smb2_write_request *body = req->work;
+	struct open *open = req->open;
+	bool through = (open->create_options & FILE_WRITE_THROUGH) ||
+		       (req->conn->dialect >= 0x0210 &&
+			       (body->flags & SMB2_WRITEFLAG_WRITE_THROUGH));
+
+	if (op->result < 0 && op->transferred == 0) {
+		request_fail(req, status_of_errno(op->result));
+		return;
+	}
+	if (open_lost(req)) {
+		return;
+	}
+	open->position = op->offset + op->transferred;
+	notify_modified(open, NOTIFY_SIZE | NOTIFY_LAST_WRITE);
+	if (op->result < 0 || !through) {
+		write_reply(req, op->transferred);
+		return;
+	}
+	request_submit(req, FILES_FLUSH, write_flushed);
+}
+
+static void write_at(struct request *req, uint64_t offset)
+{
+	const struct smb2_write_request *body = req->work;
+
+	req->op.node = req->open->node;
+	req->op.offset = offset;
+	req->op.data = (uint8_t *)body->buffer.p;
+	req->op.size = body->buffer.n;
+	request_submit(req, FILES_WRITE, write_done);
+}
+
+/* An open that may only append writes at the end, wherever it says. */
+static void write_end_known(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	const struct smb2_write_request *body = req->work;
+	bool inside =
+		body->offset != WRITE_TO_END && body->offset < op->stat.size;
+
+	if (open_lost(req)) {
+		return;
+	}
+	if (op->result < 0) {
+		request_fail(req, status_of_errno(op->result));
+		return;
+	}
+	if (inside && RULE(CORE_WRITE_0001)) {
+		request_fail(req, STATUS_ACCESS_DENIED);
+		return;
+	}
+	write_at(req,
+		body->offset == WRITE_TO_END ? op->stat.size : body->offset);
+}
+
+static uint32_t write_check_form(
+	const struct request *req, const struct smb2_write_request *body)
+{
+	uint16_t dialect = req->conn->dialect;
+
+	if (dialect >= 0x0300 && body->channel != SMB2_CHANNEL_NONE) {
+		bool known = body->channel <= SMB2_CHANNEL_RDMA_TRANSFORM;
+
+		if ((known && RULE(CORE_WRITE_0006)) ||
+			(!known && RULE(CORE_WRITE_0005))) {
+			return STATUS_INVALID_PARAMETER;
+		}
+	}
+	if (RULE(CORE_WRITE_0002) && body->length > req->conn->max_write) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	if (RULE(CORE_WRITE_0003) && body->length > 0 &&
+		body->data_offset > WRITE_DATA_OFFSET_MAX) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	if (RULE(CORE_WRITE_0007) && dialect >= 0x0302 &&
+		(body->flags & SMB2_WRITEFLAG_WRITE_THROUGH) &&
+		!(body->flags & SMB2_WRITEFLAG_WRITE_UNBUFFERED) &&
+		!(req->open->create_options & FILE_NO_INTERMEDIATE_BUFFERING)) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	return STATUS_SUCCESS;
+}
+
+static uint32_t write_check(
+	const struct request *req, const struct smb2_write_request *body)
+{
+	const struct open *open = req->open;
+	uint32_t status = write_check_form(req, body);
+
+	if (status) {
+		return status;
+	}
+	if (open->file->directory) {
+		return RULE(CORE_WRITE_0015) ? STATUS_INVALID_DEVICE_REQUEST
+					     : STATUS_INVALID_PARAMETER;
+	}
+	if (!(open->granted_access & (FILE_WRITE_DATA | FILE_APPEND_DATA))) {
+		return STATUS_ACCESS_DENIED;
+	}
+	if (body->offset != WRITE_TO_END &&
+		(body->offset > INT64_MAX ||
+			(RULE(CORE_WRITE_0009) &&
+				body->length >
+					(uint64_t)INT64_MAX - body->offset))) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	return lock_check_io(open, body->offset, body->length, true);
+}
+
+void cmd_write(struct request *req)
+{
+	struct smb2_write_request *body = request_alloc(req, sizeof *body);
+	uint32_t status;
+
+	if (!body) {
+		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+		return;
+	}
+	if (!request_decode(req, &smb2_write_request_type, body) ||
+		!request_charge(req, body->length) ||
+		!request_open(req, body->file_id)) {
+		return;
+	}
+	req->work = body;
+	status = write_check(req, body);
+	if (status) {
+		request_fail(req, status);
+		return;
+	}
+	if (body->length == 0) {
+		write_reply(req, 0);
+		return;
+	}
+	if (body->offset == WRITE_TO_END ||
+		!(req->open->granted_access & FILE_WRITE_DATA)) {
+		req->op.node = req->open->node;
+		request_submit(req, FILES_STAT, write_end_known);
+		return;
+	}
+	write_at(req, body->offset);
+}
