@@ -30,6 +30,7 @@
 
 /* Opens. */
 #define LIMIT_LOCKS 4096       /* byte ranges of one open */
+#define LIMIT_NOTIFY_BYTES 65536 /* of changes nobody fetched, per open */
 #define LIMIT_PATH 1024        /* bytes of UTF-8 */
 #define LIMIT_NAME_UTF16 65534 /* bytes of a name in a request */
 
@@ -38,6 +39,11 @@
 #define LIMIT_INTERIM_MS \
 	500 /* a driver slower than this is waited for \
 	       with an interim response */
+
+/* Server-side copies. [MS-SMB2] 3.3.3 */
+#define LIMIT_COPY_CHUNKS 256
+#define LIMIT_COPY_CHUNK (1024 * 1024)
+#define LIMIT_COPY_TOTAL (16 * 1024 * 1024)
 
 #define LIMIT_DRAIN_SECONDS 20 /* then connections end regardless */
 
