@@ -76,6 +76,8 @@ class Adoc:
 
     def meaning(self, f):
         parts = [text(f.doc) or ('Reserved.' if f.reserved else '')]
+        if f.constant is not None and parts[0] == f'{f.constant}.':
+            parts = []
         if f.constant is not None:
             parts.append(f'Always {f.constant}.')
         if f.is_view:
