@@ -93,6 +93,9 @@ static void log_in(unsigned int i, uint8_t flags)
 		0x0202, 0x0210, 0x0300, 0x0302, 0x0311};
 	struct rig_link *link = &rig.links[i];
 
+	if (link->keys.signing.size) {
+		return; /* the keys belong to what was negotiated first */
+	}
 	drop(i);
 	if (rig_negotiate(
 		    &rig, i, dialects[flags % 5], 1 + flags % 4, flags % 3)) {
