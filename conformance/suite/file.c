@@ -57,7 +57,7 @@ static struct smb2_create_request request_at(struct peer *peer,
 		.requested_oplock_level = o->oplock,
 		.impersonation_level =
 			o->impersonation != 0 ? o->impersonation - 1 : 2,
-		.desired_access = o->access != 0 ? o->access : 0x001f01ff,
+		.desired_access = o->access != 0 ? o->access : ACCESS_DEFAULT,
 		.file_attributes = o->attributes,
 		.share_access = o->share != 0 ? o->share & ~SHARE_EXACT : 7,
 		.create_disposition =

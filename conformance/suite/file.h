@@ -23,7 +23,7 @@ struct file {
 
 /* What CREATE asks for; 0 stands for the value in brackets. */
 struct create_options {
-	uint32_t access;        /* DesiredAccess [FILE_ALL_ACCESS] */
+	uint32_t access;        /* DesiredAccess [ACCESS_DEFAULT] */
 	uint32_t attributes;    /* FileAttributes [0] */
 	uint32_t share;         /* ShareAccess + SHARE_EXACT [all three] */
 	uint32_t disposition;   /* CreateDisposition + 1 [FILE_OPEN_IF + 1] */
@@ -32,6 +32,9 @@ struct create_options {
 	uint32_t impersonation; /* ImpersonationLevel + 1 [Impersonation] */
 	struct wire_view contexts; /* create_contexts(...) [none] */
 };
+/* Read, write, delete: what a user may do with a file of his own even where
+ * rights are those of POSIX (no FILE_EXECUTE, no WRITE_OWNER). */
+#define ACCESS_DEFAULT 0x0013019fu
 #define SHARE_EXACT 0x80000000u /* .share = SHARE_EXACT | FILE_SHARE_READ */
 #define DISPOSITION(d) ((d) + 1)
 
