@@ -99,7 +99,8 @@ CONF_TEST(core, related_request_without_a_file,
 {
 	struct peer *a = client(t);
 	struct chain *c = chain_begin(a);
-	chain_add(c, false, &smb2_echo_request_type, &echo);
+	struct pdu *first = chain_add(c, false, &smb2_echo_request_type, &echo);
+	mutate_header(first, SMB2_HEADER_F_TREE_ID, set_to(a->tree));
 	chain_add(c, true, &smb2_query_info_request_type, &query_related);
 	chain_add(c, true, &smb2_close_request_type, &close_related);
 	chain_call(c);
