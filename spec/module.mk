@@ -26,7 +26,7 @@ TRACE_NAMES := $(wildcard dissectors/*.lua conformance/products/*.yaml)
 
 $(OUT)/tests.json: $$(filter %/smb3x-check,$$(PROGRAMS))
 	@mkdir -p $(@D)
-	@if [ -n "$^" ]; then $^ list --json >$@.new; \
+	@if [ -n "$^" ]; then $^ list --json $@.new >/dev/null; \
 	  else echo '{"tests": []}' >$@.new; fi
 	@mv $@.new $@
 

@@ -86,8 +86,8 @@
 		}).join('') ||
 			'<p class="none">Nothing found.</p>';
 		if (hits.length > LIMIT) {
-			found.innerHTML += '<p class="none">' +
-				(hits.length - LIMIT) + ' more; add a word.</p>';
+			found.innerHTML += '<p class="none">More: ' +
+				(hits.length - LIMIT) + '; add a word.</p>';
 		}
 		found.hidden = false;
 	}

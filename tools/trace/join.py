@@ -107,27 +107,42 @@ def result_files(paths):
 
 
 def product_name(document, path):
-    target = document.get("product", document.get("target", {}))
-    if isinstance(target, str):
-        return target
-    name = target.get("name") or target.get("product")
-    if not name:
-        return os.path.splitext(os.path.basename(path))[0]
-    return " ".join(part for part in (name, target.get("version")) if part)
+    """Who was judged: the product file if one was given, else the name of
+    the result file; the report of the last run has no better name."""
+    name = document.get("product_file") or path
+    stem = os.path.splitext(os.path.basename(name))[0]
+    return "last run" if stem == "results" else stem
 
 
-def results_by_test(paths):
-    """{test id: {product: verdict}}."""
+def rule_verdict(test, rule):
+    """The verdict of one rule in one test, or None if it was not judged."""
+    verdict = test["verdict"]
+    if not isinstance(rule, dict) or "judged" not in rule:
+        return verdict
+    if rule["judged"] == 0:
+        return verdict if verdict not in ("PASS", "FAIL", "WARN") else None
+    if rule["held"] == rule["judged"]:
+        return "PASS"
+    if verdict in ("FAIL", "WARN"):
+        return "WARN" if rule.get("level", "").startswith("SHOULD") else "FAIL"
+    return verdict
+
+
+def results_by_rule(paths):
+    """{rule id: {product: {test id: verdict}}}."""
     found = {}
     for path in result_files(paths):
         document = load_json(path)
         if not isinstance(document, dict):
             continue
         product = product_name(document, path)
-        for test in entries(document, "tests", "results"):
-            verdict = test.get("verdict", test.get("outcome"))
-            if "id" in test and verdict:
-                found.setdefault(test["id"], {})[product] = verdict
+        for test in entries(document, "tests"):
+            for rule in test.get("rules", []):
+                rule_id = rule["id"] if isinstance(rule, dict) else rule
+                verdict = rule_verdict(test, rule)
+                if verdict:
+                    found.setdefault(rule_id, {}).setdefault(
+                        product, {})[test["id"]] = verdict
     return found
 
 
@@ -177,10 +192,7 @@ def join(requirements, found_branches, tests, results, named, untestable,
         record["untestable"] = untestable.get(rule_id)
         record["unmarked"] = unmarked.get(rule_id)
         record["named"] = named.get(rule_id, [])
-        record["results"] = {}
-        for test in record["tests"]:
-            for product, verdict in results.get(test, {}).items():
-                record["results"].setdefault(product, {})[test] = verdict
+        record["results"] = results.get(rule_id, {})
         records.append(record)
     return records
 
@@ -254,7 +266,7 @@ def command(args):
         os.path.join(args.rules, "untestable.yaml"), rules.REASONS)
     unmarked, more = reasons(os.path.join(args.rules, "unmarked.yaml"),
                              UNMARKED)
-    results = results_by_test(args.results)
+    results = results_by_rule(args.results)
     records = join(requirements, found, tests, results, named, untestable,
                    unmarked)
     missing = gates(records, [found, tests, named,

@@ -29,9 +29,18 @@ BRANCH = "if (RULE(CORE_ECHO_0001) && x) {\n"
 TESTS = {"tests": [
     {"id": "core/echo/answers", "rules": ["CORE-ECHO-0001"]},
     {"id": "core/echo/asks", "rules": ["CORE-ECHO-0002", "CORE-ECHO-0001"]}]}
-RESULTS = {"product": {"name": "samba", "version": "4.17"}, "tests": [
-    {"id": "core/echo/answers", "verdict": "FAIL"},
-    {"id": "core/echo/asks", "verdict": "PASS"}]}
+
+
+def judged(rule_id, held, level="MUST"):
+    return {"id": rule_id, "level": level, "judged": 2, "held": held}
+
+
+RESULTS = {"schema": "smb3x-results", "product_file": "", "tests": [
+    {"id": "core/echo/answers", "verdict": "FAIL", "rules": [
+        judged("CORE-ECHO-0001", 1)]},
+    {"id": "core/echo/asks", "verdict": "FAIL", "rules": [
+        judged("CORE-ECHO-0001", 2),
+        judged("CORE-ECHO-0002", 0, "SHOULD")]}]}
 
 
 class Project:
@@ -89,8 +98,20 @@ def test_joins_everything(project):
     record = project.record("CORE-ECHO-0001")
     assert record["branches"] == ["reference/engine/echo.c:1"]
     assert record["tests"] == ["core/echo/answers", "core/echo/asks"]
-    assert record["results"] == {"samba 4.17": {
+    assert record["results"] == {"samba": {
         "core/echo/answers": "FAIL", "core/echo/asks": "PASS"}}
+    assert project.record("CORE-ECHO-0002")["results"] == {
+        "samba": {"core/echo/asks": "WARN"}}
+
+
+@pytest.mark.parametrize("verdict,count,held,expected", [
+    ("PASS", 1, 1, "PASS"), ("FAIL", 1, 0, "FAIL"), ("XFAIL", 1, 0, "XFAIL"),
+    ("SKIP", 0, 0, "SKIP"), ("NOVERDICT", 0, 0, "NOVERDICT"),
+    ("PASS", 0, 0, None),
+])
+def test_verdict_of_a_rule(verdict, count, held, expected):
+    rule = {"id": "x", "level": "MUST", "judged": count, "held": held}
+    assert join.rule_verdict({"verdict": verdict}, rule) == expected
 
 
 def test_rule_without_test(project):
