@@ -6,7 +6,9 @@ A message belongs to the frame that completes it.
 """
 import struct
 
-SMB_PORTS = {139, 445}
+# What a stream of direct TCP or of the NetBIOS session service begins with.
+PROTOCOLS = (b'\xfeSMB', b'\xfdSMB', b'\xfcSMB', b'\xffSMB')
+SESSION_SERVICE = (0x81, 0x82, 0x83, 0x85)
 
 
 class CaptureError(Exception):
@@ -75,6 +77,7 @@ class Stream:
         self.next = None
         self.waiting = {}
         self.data = b''
+        self.smb = None
 
     def add(self, seq, flags, data):
         if flags & 2:
@@ -104,7 +107,11 @@ class Stream:
                 break
 
     def messages(self):
-        while len(self.data) >= 4:
+        """Whole messages that have come; none if this is not SMB."""
+        if self.smb is None and len(self.data) >= 8:
+            self.smb = (self.data[4:8] in PROTOCOLS or
+                        self.data[0] in SESSION_SERVICE)
+        while self.smb and len(self.data) >= 4:
             kind = self.data[0]
             size = int.from_bytes(self.data[1:4], 'big')
             if len(self.data) < 4 + size:
@@ -123,8 +130,6 @@ def messages(data):
         if segment is None:
             continue
         src, dst, seq, flags, payload = segment
-        if src[1] not in SMB_PORTS and dst[1] not in SMB_PORTS:
-            continue
         pair = frozenset((src, dst))
         if flags & 0x12 == 2 or pair not in pairs:  # a new connection
             pairs[pair] = len(streams)
