@@ -20,7 +20,7 @@ interop: all peers
 	$(INTEROP)
 
 interop-short: all peers-stable
-	$(INTEROP) --short --mib 16 smbclient libsmb2 suite
+	$(INTEROP) --short --mib 16 smbclient libsmb2 client suite
 
 check-peers-scripts:
 	@echo "  CHECK shellcheck"
