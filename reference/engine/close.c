@@ -11,7 +11,7 @@ struct closing {
 	struct files_op op;
 	struct engine *engine;
 	struct open *open; /* held */
-	struct file *file; /* to be dropped; NULL: others have it open */
+	struct file *file; /* held; NULL: others have it open */
 	void (*done)(void *ctx);
 	void *ctx;
 };
@@ -25,6 +25,7 @@ static void closing_end(struct closing *closing)
 	closing->engine->background--;
 	open->node = NULL;
 	if (closing->file) {
+		closing->file->holders--;
 		file_drop(closing->file);
 	}
 	open_release(open);
@@ -90,6 +91,7 @@ static bool closing_detach(struct closing *closing, struct open *open)
 		return false;
 	}
 	closing->file = file;
+	file->holders++;
 	return file->delete_pending && RULE(CORE_SETINFO_0013);
 }
 

@@ -62,7 +62,7 @@ struct file *file_get(struct engine *engine, struct files_port *port,
 
 void file_drop(struct file *file)
 {
-	if (!list_empty(&file->opens)) {
+	if (!list_empty(&file->opens) || file->holders > 0) {
 		return;
 	}
 	list_remove(&file->in_engine);
