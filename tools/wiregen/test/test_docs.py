@@ -3,11 +3,8 @@
 the layouts."""
 import os
 import re
-import shutil
 import subprocess
 import xml.etree.ElementTree as ET
-
-import pytest
 
 SVG = '{http://www.w3.org/2000/svg}'
 
@@ -59,8 +56,6 @@ def test_diagrams(gen, model):
             assert float(r.get('y')) + float(r.get('height')) <= height
 
 
-@pytest.mark.skipif(not shutil.which('asciidoctor'),
-                    reason='needs asciidoctor')
 def test_asciidoctor_takes_it(gen, tmp_path):
     """Everything in one document: no warning, no anchor twice, no reference
     without a target."""
