@@ -23,6 +23,9 @@ $(GEN)/foreign.pdus: $(FOREIGN_CAPTURES) $(wildcard captures/foreign/*.keys) \
 check-foreign: $(WIRE_FOREIGN) $(GEN)/foreign.pdus
 	@$(WIRE_FOREIGN) $(GEN)/foreign.pdus $(GEN)/foreign.witnesses
 	@$(PYTHON) tools/wiregen/vouch $(GEN)/foreign.witnesses $(WIRE_LAYOUTS)
+	@WIRE_FOREIGN=$(abspath $(WIRE_FOREIGN)) \
+	  FOREIGN_PDUS=$(abspath $(GEN)/foreign.pdus) $(PYTHON) -B -m pytest \
+	  -q -p no:cacheprovider reference/wire/test/test_foreign.py
 CHECKS += check-foreign
 .PHONY: check-foreign
 

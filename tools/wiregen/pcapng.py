@@ -6,6 +6,8 @@ A message belongs to the frame that completes it.
 """
 import struct
 
+MAX_WAITING = 200  # segments behind a gap that may still be filled
+
 # What a stream of direct TCP or of the NetBIOS session service begins with.
 PROTOCOLS = (b'\xfeSMB', b'\xfdSMB', b'\xfcSMB', b'\xffSMB')
 SESSION_SERVICE = (0x81, 0x82, 0x83, 0x85)
@@ -88,6 +90,8 @@ class Stream:
             self.next = seq
         if data:
             self.waiting[seq] = data
+        if len(self.waiting) > MAX_WAITING:
+            raise CaptureError('bytes are missing in a connection')
         progress = True
         while progress:
             progress = False

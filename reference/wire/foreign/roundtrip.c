@@ -62,6 +62,7 @@ struct run {
 	uint32_t frame;
 	uint32_t connection;
 	uint64_t message_id;
+	uint32_t status;
 	enum wire_direction direction;
 	bool survey; /* first pass: only what became of requests */
 	bool inside; /* within a body */
@@ -253,6 +254,22 @@ static void check_view(struct run *run, const struct wire_type *type, bool list,
 	}
 }
 
+/* What a view holds; data of errors is a symbolic link only with a certain
+ * status, which the structure around it does not know. */
+static const struct wire_type *inner_type(struct run *run,
+	const struct wire_type *type, const struct wire_field *field,
+	const void *value)
+{
+	const struct wire_type *inner =
+		wire_view_type(type, field, value, run->direction);
+
+	if (inner == &smb2_symlink_error_response_type &&
+		run->status != STATUS_STOPPED_ON_SYMLINK) {
+		return NULL;
+	}
+	return inner;
+}
+
 static void check_inside(
 	struct run *run, const struct wire_type *type, const void *value)
 {
@@ -272,7 +289,7 @@ static void check_inside(
 		if (view.n == 0) {
 			continue;
 		}
-		check_view(run, wire_view_type(type, f, value, run->direction),
+		check_view(run, inner_type(run, type, f, value),
 			f->content == WIRE_LIST, view);
 	}
 }
@@ -329,16 +346,9 @@ static void check_answer(
 	const struct wire_type *type = wire_message_type_of(pdu);
 	struct request *r = slot(run, header->message_id);
 	struct smb2_query_info_response info; /* same as for directories */
-	struct smb2_error_response error;
 
-	if (type == &smb2_error_response_type) {
-		if (header->status == STATUS_STOPPED_ON_SYMLINK &&
-			smb2_error_response_decode(pdu, &error) == 0) {
-			check_inside(run, type, &error);
-		}
-		return;
-	}
-	if (header->status == STATUS_BUFFER_OVERFLOW ||
+	if (type == &smb2_error_response_type ||
+		header->status == STATUS_BUFFER_OVERFLOW ||
 		smb2_query_info_response_decode(pdu, &info) < 0 ||
 		info.buffer.n == 0) {
 		return;
@@ -379,6 +389,7 @@ static void check_element(struct run *run, struct wire_view pdu)
 	}
 	run->elements++;
 	run->message_id = header.message_id;
+	run->status = header.status;
 	run->direction = answer ? WIRE_RESPONSE : WIRE_REQUEST;
 	check_one(run,
 		header.flags & SMB2_FLAGS_ASYNC_COMMAND
@@ -389,8 +400,7 @@ static void check_element(struct run *run, struct wire_view pdu)
 		remember(run, &header, pdu);
 	}
 	check_one(run, type, pdu);
-	if (answer && (type == &smb2_error_response_type ||
-			      header.command == SMB2_QUERY_INFO ||
+	if (answer && (header.command == SMB2_QUERY_INFO ||
 			      header.command == SMB2_QUERY_DIRECTORY)) {
 		check_answer(run, &header, pdu);
 	}
