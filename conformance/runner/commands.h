@@ -9,6 +9,9 @@
 
 int command_list(const struct options *options);
 int command_report(const struct options *options);
+/* 1 if something that was as documented no longer is. */
+int command_diff(const struct options *options);
+int command_matrix(const struct options *options);
 
 /* Every report that options ask for, from the text of results.json. 0, or
  * EXIT_USAGE when a file cannot be written. */

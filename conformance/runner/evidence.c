@@ -3,11 +3,13 @@
  * The files that prove a verdict, under REPORT/evidence/, named by test.
  */
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "runner/evidence.h"
 #include "suite/pcapng.h"
@@ -68,10 +70,11 @@ static void add_check(struct comments *c, const struct record_check *k)
 	if (k->offset != UINT32_MAX) {
 		snprintf(place, sizeof(place), " at byte 0x%x", k->offset);
 	}
-	add(c, "%sstep %u: %s%s%s, %s%s: expected %s, saw %s",
+	add(c, "%sstep %u: %s%s%s%s%s%s: expected %s, saw %s",
 		c->text[0] != '\0' ? "\n" : "", k->step, rule,
-		rule[0] != '\0' ? " " : "", outcome, k->field, place,
-		k->expected, k->seen);
+		rule[0] != '\0' ? " " : "", outcome,
+		k->field[0] != '\0' ? ", " : "", k->field, place, k->expected,
+		k->seen);
 }
 
 static const char *comment(void *ctx, uint32_t frame)
@@ -214,6 +217,29 @@ void evidence_write(struct text *out, const struct run *run,
 	write_command(out, name, &keys);
 	json_close(out, '}');
 	text_finish(&keys);
+}
+
+void evidence_begin(const struct options *options)
+{
+	char path[PATH_SIZE];
+	const struct dirent *e;
+	DIR *directory;
+
+	if (options->report == NULL) {
+		return;
+	}
+	snprintf(path, sizeof(path), "%s/evidence", options->report);
+	directory = opendir(path);
+	while (directory != NULL && (e = readdir(directory)) != NULL) {
+		if (strstr(e->d_name, ".pcapng") != NULL ||
+			strstr(e->d_name, ".keys") != NULL ||
+			strstr(e->d_name, ".json") != NULL) {
+			unlinkat(dirfd(directory), e->d_name, 0);
+		}
+	}
+	if (directory != NULL) {
+		closedir(directory);
+	}
 }
 
 void evidence_write_json(

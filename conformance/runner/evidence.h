@@ -12,6 +12,8 @@
  * object; nothing without --report. */
 void evidence_write(struct text *out, const struct run *run,
 	const struct item *item, const struct log *log, enum verdict verdict);
+/* Removes what an earlier run left under REPORT/evidence/. */
+void evidence_begin(const struct options *options);
 void evidence_write_json(const struct run *run, const struct item *item,
 	const struct text *json);
 /* The same for the probe: REPORT/probe.pcapng. */

@@ -14,6 +14,7 @@
 
 #include "runner/cleanup.h"
 #include "runner/commands.h"
+#include "runner/evidence.h"
 #include "runner/probe.h"
 #include "runner/products.h"
 #include "runner/report.h"
@@ -341,6 +342,7 @@ static int command_run(struct options *o)
 	run.items = items;
 	run.products = products;
 	name_run(&run);
+	evidence_begin(o);
 	printf("%u tests against %s, seed %llu\n", run.item_count, target.url,
 		(unsigned long long)o->seed);
 	r = run_all(&run);
@@ -371,6 +373,12 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(o.command, "report") == 0) {
 		return command_report(&o);
+	}
+	if (strcmp(o.command, "diff") == 0) {
+		return command_diff(&o);
+	}
+	if (strcmp(o.command, "matrix") == 0) {
+		return command_matrix(&o);
 	}
 	fputs(usage, stderr);
 	return EXIT_USAGE;
