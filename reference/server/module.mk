@@ -4,4 +4,12 @@ SERVER_LIBS  := engine rules files auth authclient transport loop ports crypto w
 SERVER_LINK  := -lgnutls -lgssapi_krb5 -lnettle -luring -lpthread
 
 $(eval $(call library,server,$(SERVER_PARTS)))
+$(eval $(call program,smb3xd,reference/server/main.c,server $(SERVER_LIBS),$(SERVER_LINK)))
 $(eval $(call unit_test,server_config,reference/server/test/config_test.c,server))
+
+check-server: $$(OUT)/bin/smb3xd $$(OUT)/bin/smb3x
+	@SMB3X_BIN=$(OUT)/bin $(PYTHON) -m pytest -q -p no:cacheprovider \
+	  reference/server/test
+
+CHECKS += check-server
+.PHONY: check-server
