@@ -96,16 +96,51 @@ $(OUT)/obj/$(GEN)/%.o: $(GEN)/%.c | $$(GENERATED)
 check-unit: $$(UNIT_TESTS)
 	@set -e; for t in $(UNIT_TESTS); do echo "  TEST  $$t"; $$t; done
 
-check: check-unit $$(CHECKS)
+# The faulty build of the server stands beside the normal one.
+$(OUT)/bin/smb3xd-faulty: FORCE
+	@$(MAKE) --no-print-directory VARIANT=faulty $(BUILD)/faulty/bin/smb3xd
+	@mkdir -p $(@D)
+	@cmp -s $(BUILD)/faulty/bin/smb3xd $@ || \
+	  cp $(BUILD)/faulty/bin/smb3xd $@
+
+# The suite against our own server, built with sanitizers.
+check-asan:
+	@$(MAKE) --no-print-directory VARIANT=asan all
+	@$(MAKE) --no-print-directory $(OUT)/bin/smb3x-check
+	@tools/run/asan $(BUILD)
 
 # Every fuzzer for its short time, or for FUZZ_SECONDS.
 fuzz-short: $$(FUZZERS)
 fuzz: FUZZ_SECONDS ?= 600
 fuzz: $$(FUZZERS)
 
-clean:
-	rm -rf $(OUT)
+# What a fresh machine lacks is installed first; nothing happens otherwise.
+setup:
+	@tools/setup/install build docs check
 
-.PHONY: all check check-unit clean fuzz fuzz-short
+check-all: all check-unit $$(CHECKS)
+
+check:
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory check-all
+
+# Judge a server: TARGET=smb://user:password@host:port/share, or our own on a
+# free loopback port. Writes build/report/index.html and results.json.
+conformance:
+	@tools/setup/install build
+	@$(MAKE) --no-print-directory $(BUILD)/bin/smb3xd $(BUILD)/bin/smb3x-check
+	@tools/run/conformance $(BUILD) $(TARGET)
+
+# Break every rule that the engine marks, one at a time; show who noticed.
+prove: all $(OUT)/bin/smb3xd-faulty
+	@tools/run/prove --build $(BUILD)
+
+clean:
+	rm -rf $(BUILD)
+
+FORCE:
+
+.PHONY: all setup check check-all check-unit check-asan conformance prove \
+        fuzz fuzz-short clean FORCE
 
 -include $(sort $(patsubst %.o,%.d,$(ALL_OBJ)))
