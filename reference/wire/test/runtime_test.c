@@ -158,6 +158,33 @@ static void test_encode_limits(void **state)
 		smb2_session_setup_request_encode(&req, &out), -ERANGE);
 }
 
+/* A message whose StructureSize counts a byte of a variable part that is
+ * empty has that byte. */
+static void test_message_filler(void **state)
+{
+	uint8_t bytes[256];
+	struct wire_buf out = {.p = bytes, .cap = sizeof(bytes), .n = 64};
+	struct smb2_read_request req = {.length = 1};
+	struct smb2_close_request close_req = {0};
+
+	(void)state;
+	memset(bytes, 0xaa, sizeof(bytes));
+	assert_int_equal(
+		wire_encode_message(&smb2_read_request_type, &req, &out), 0);
+	assert_int_equal(out.n, 64 + 49);
+	assert_int_equal(bytes[64 + 48], 0);
+	out.n = 64;
+	req.buffer = wire_view_of("0123456789abcdef", 16);
+	assert_int_equal(
+		wire_encode_message(&smb2_read_request_type, &req, &out), 0);
+	assert_int_equal(out.n, 64 + 48 + 16);
+	out.n = 64;
+	assert_int_equal(
+		wire_encode_message(&smb2_close_request_type, &close_req, &out),
+		0);
+	assert_int_equal(out.n, 64 + 24);
+}
+
 static void test_fault(void **state)
 {
 	uint8_t bytes[72] = {0};
@@ -436,6 +463,7 @@ int main(void)
 		cmocka_unit_test(test_derived),
 		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_encode_limits),
+		cmocka_unit_test(test_message_filler),
 		cmocka_unit_test(test_fault),
 		cmocka_unit_test(test_chained_list),
 		cmocka_unit_test(test_packed_list),
