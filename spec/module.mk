@@ -63,7 +63,8 @@ $(DOCS)/index.html: $(OUT)/rules.stamp $(DOC_WIRE)/stamp $(DOC_TOOLS) \
 # After the pages, whose builder begins with an empty folder.
 $(DOC_NAMES:%=$(DOCS)/%.pdf): $(DOCS)/%.pdf: spec/%.adoc $(DOCS)/index.html
 	@echo "  PDF   $@"
-	@spec/ext/build-pdf $< $@ $(OUT)/requirements.json $(DOC_WIRE)
+	@spec/ext/build-pdf $< $@ $(OUT)/requirements.json $(DOC_WIRE) \
+	  $(OUT)/trace.json
 
 docs: $(DOCS)/index.html $(DOC_NAMES:%=$(DOCS)/%.pdf)
 

@@ -4,7 +4,7 @@
 #   [.req,id=...,actor=...,src="..."]   a rule: badge, permalink, source, tests
 #   include::wire:NAME[]                generated text about a structure
 #   wire::NAME[]                        the same as a block
-#   rules::index[]                      the table of all rules
+#   rules::index[], rules::products[]   tables over all rules
 #
 # What tools/trace has joined (attribute trace-json) and what tools/wiregen has
 # made (attribute wire-dir) is used when it is there.
@@ -173,25 +173,64 @@ module Smb3x
     end
   end
 
-  # All rules of the document as one table.
-  class IndexMacro < Asciidoctor::Extensions::BlockMacroProcessor
+  # Tables over all rules: rules::index[] and rules::products[].
+  class RulesMacro < Asciidoctor::Extensions::BlockMacroProcessor
     use_dsl
     named :rules
 
     def process(parent, target, _attributes)
-      path = parent.document.attr('requirements-json')
-      return nil unless target == 'index' && path && File.exist?(path)
-      name = parent.document.attr('docname')
+      lines = case target
+              when 'index' then index(parent.document)
+              when 'products' then products(parent.document)
+              end
+      parse_content(parent, lines) if lines
+      nil
+    end
+
+    def index(document)
+      path = document.attr('requirements-json')
+      return nil unless path && File.exist?(path)
+      name = document.attr('docname')
       rules = JSON.parse(File.read(path, encoding: 'utf-8'))
                   .select { |rule| rule['document'] == name }
-      rows = rules.flat_map { |rule|
-        ["|<<#{rule['id']},#{rule['id']}>> |#{rule['level']} " \
-         "|#{rule['actor']} |#{rule['section']} |#{rule['source']}"]
+      rows = rules.map { |rule|
+        "|<<#{rule['id']},#{rule['id']}>> |#{rule['level']} " \
+          "|#{rule['actor']} |#{rule['section']} |#{rule['source']}"
       }
-      parse_content(parent, ['[%header.index,cols="4,2,2,5,5"]', '|===',
-                             '|Rule |Level |Actor |Section |Source', ''] +
-                            rows + ['|==='])
-      nil
+      ['[%header.index,cols="4,2,2,5,5"]', '|===',
+       '|Rule |Level |Actor |Section |Source', '', *rows, '|===']
+    end
+
+    # The worst verdict of a rule for each product, counted.
+    def verdicts(document)
+      found = Hash.new { |products, name|
+        products[name] = Hash.new { |lists, verdict| lists[verdict] = [] }
+      }
+      Smb3x.trace(document).each_value do |rule|
+        (rule['results'] || {}).each do |name, tests|
+          worst = VERDICT_ORDER.find { |v| tests.value?(v) }
+          found[name][worst] << rule['id'] if worst
+        end
+      end
+      found
+    end
+
+    def products(document)
+      found = verdicts(document)
+      return ['No results have been recorded.'] if found.empty?
+      rows = found.sort.map { |name, by_verdict|
+        counts = %w[PASS WARN FAIL XFAIL SKIP].map { |v| by_verdict[v].length }
+        others = by_verdict.values.sum(&:length) - counts.sum
+        "|#{name} |#{[*counts, others].join(' |')}"
+      }
+      broken = found.sort.flat_map { |name, by_verdict|
+        ids = %w[FAIL XFAIL WARN].flat_map { |v| by_verdict[v] }
+        ["#{name}:: #{ids.map { |id| "<<#{id}>>" }.join(', ')}"] if ids.any?
+      }.compact
+      ['.Rules by their worst verdict', '[%header,cols="3,>1,>1,>1,>1,>1,>1"]',
+       '|===', '|Product |PASS |WARN |FAIL |XFAIL |SKIP |other', '', *rows,
+       '|===', '', *(broken.any? ? ['.Rules that were not kept'] : []),
+       *broken]
     end
   end
 end
@@ -200,5 +239,5 @@ Asciidoctor::Extensions.register do
   tree_processor Smb3x::RuleProcessor
   include_processor Smb3x::WireInclude
   block_macro Smb3x::WireMacro
-  block_macro Smb3x::IndexMacro
+  block_macro Smb3x::RulesMacro
 end
