@@ -207,6 +207,20 @@ static void write_reproduce(
 	text_put(out, "\"", 1);
 }
 
+/* Which rules were judged, and which did not hold, for the headline. */
+static void note_rules(
+	struct run *run, const struct conf_test *test, const struct log *log)
+{
+	unsigned int i;
+
+	for (i = 0; i < test->rule_count; i++) {
+		struct rule_count n = count_rule(log, test->rules[i]);
+
+		run->judged[test->rules[i]] |= n.judged != 0;
+		run->broken[test->rules[i]] |= n.held < n.judged;
+	}
+}
+
 /* The directories that a test made, for the end of the run. */
 static void note_directories(struct run *run, const struct log *log)
 {
@@ -234,6 +248,7 @@ struct outcome case_outcome(
 		run->products, item, child->log, &o.verdict, o.reason);
 	loud = o.verdict != VERDICT_PASS || run->options->keep_all;
 	note_directories(run, child->log);
+	note_rules(run, item->test, child->log);
 	write_head(&o.json, item, &o);
 	write_rules(&o.json, item->test, child->log);
 	write_checks(&o.json, child->log, loud);

@@ -143,7 +143,8 @@ int command_diff(const struct options *options)
  * -------------------------------------------------------------------
  */
 
-/* The name of a column: the file without folders and .json. */
+/* The name of a column: the file without folders and .json; the folder of a
+ * results.json. */
 static void column(const char *path, char ret[64])
 {
 	const char *slash = strrchr(path, '/');
@@ -154,6 +155,14 @@ static void column(const char *path, char ret[64])
 		n -= 5;
 	}
 	snprintf(ret, 64, "%.*s", (int)n, base);
+	if (strcmp(ret, "results") == 0 && slash != NULL) {
+		const char *end = slash;
+
+		while (slash > path && slash[-1] != '/') {
+			slash--;
+		}
+		snprintf(ret, 64, "%.*s", (int)(end - slash), slash);
+	}
 }
 
 static bool in_group(const struct json *t, const char *group)

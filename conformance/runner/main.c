@@ -46,6 +46,7 @@ static const char usage[] =
 	"  --keep all           evidence of passing tests too\n"
 	"  --no-cleanup         leave the directories of the tests\n"
 	"  --no-sanity          run on when a sanity test fails\n"
+	"  --no-probe           ask nothing first; no test is skipped for it\n"
 	"  -v                   one line per test\n"
 	"exit: 0 as documented, 1 deviations, 2 tests without verdict,\n"
 	"      3 faults of the suite, 4 usage or target out of reach\n";
@@ -66,6 +67,7 @@ enum {
 	OPT_KEEP,
 	OPT_NO_CLEANUP,
 	OPT_NO_SANITY,
+	OPT_NO_PROBE,
 	OPT_HELP,
 };
 
@@ -86,6 +88,7 @@ static const struct option long_options[] = {
 	{"keep", required_argument, NULL, OPT_KEEP},
 	{"no-cleanup", no_argument, NULL, OPT_NO_CLEANUP},
 	{"no-sanity", no_argument, NULL, OPT_NO_SANITY},
+	{"no-probe", no_argument, NULL, OPT_NO_PROBE},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
@@ -172,6 +175,9 @@ static void take(struct options *o, int c, const char *value)
 		break;
 	case OPT_NO_SANITY:
 		o->no_sanity = true;
+		break;
+	case OPT_NO_PROBE:
+		o->no_probe = true;
 		break;
 	case 'v':
 		o->verbose = true;
@@ -338,7 +344,9 @@ static int command_run(struct options *o)
 	if (run.item_count == 0) {
 		refuse("no test is called that", o->patterns[0]);
 	}
-	must_probe(&target, o);
+	if (!o->no_probe) {
+		must_probe(&target, o);
+	}
 	run.items = items;
 	run.products = products;
 	name_run(&run);

@@ -78,6 +78,9 @@ bool needs_met(const struct target *target, const struct conf_test *test,
 {
 	unsigned int i;
 
+	if (!target->probed) { /* --no-probe */
+		return true;
+	}
 	for (i = 0; i < CONF_NEEDS_MAX; i++) {
 		if (test->needs[i].kind != NEED_NOTHING &&
 			!met(target, &test->needs[i], ret_reason)) {

@@ -243,6 +243,7 @@ void report_text(
 	struct text *out, const struct json *results, bool verbose, bool colour)
 {
 	const struct json *test;
+	unsigned int waiting = 0;
 
 	table(out, results, colour);
 	for (test = json_first(results, "tests"); test; test = test->next) {
@@ -252,7 +253,19 @@ void report_text(
 			(v == VERDICT_XFAIL && !verbose)) {
 			continue;
 		}
+		if (v == VERDICT_NOVERDICT && !verbose &&
+			json_get(test, "steps") == NULL) {
+			waiting++; /* a sanity test failed; its block says why
+				    */
+			continue;
+		}
 		block(out, test, colour);
+	}
+	if (waiting != 0) {
+		text_add(out,
+			"\n%u tests were not run because a sanity test of their"
+			" area failed (-v lists them)\n",
+			waiting);
 	}
 	last_line(out, results, colour);
 }

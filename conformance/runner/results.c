@@ -10,40 +10,19 @@
 
 #define SCHEMA_VERSION 1
 
-struct rule_tally {
-	bool seen, judged, broken;
-};
-
-/* MUST rules that the selected tests declare, were judged, and held. */
+/* MUST rules for servers: how many there are, were judged, and held. */
 static void write_headline(struct text *out, const struct run *run)
 {
-	static struct rule_tally rules[RULE_COUNT];
-	unsigned int total = 0, judged = 0, held = 0, i, j;
+	unsigned int total = 0, judged = 0, held = 0, i;
 
-	memset(rules, 0, sizeof(rules));
-	for (i = 0; i < run->item_count; i++) {
-		const struct item *item = &run->items[i];
-		bool ran = item->verdict != VERDICT_SKIP &&
-			   item->verdict != VERDICT_NOVERDICT &&
-			   item->verdict != VERDICT_ERROR;
-
-		for (j = 0; j < item->test->rule_count; j++) {
-			struct rule_tally *r = &rules[item->test->rules[j]];
-
-			r->seen = true;
-			r->judged |= ran;
-			r->broken |= item->verdict != VERDICT_PASS &&
-				     item->verdict != VERDICT_WARN && ran;
-		}
-	}
 	for (i = 0; i < RULE_COUNT; i++) {
 		if (verdict_of_level(rule_table[i].level) != VERDICT_FAIL ||
 			rule_table[i].actor != RULE_ACTOR_SERVER) {
 			continue;
 		}
 		total++;
-		judged += rules[i].judged;
-		held += rules[i].judged && !rules[i].broken;
+		judged += run->judged[i];
+		held += run->judged[i] && !run->broken[i];
 	}
 	json_key(out, "headline");
 	json_open(out, '{');

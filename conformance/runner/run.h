@@ -27,7 +27,7 @@ struct options {
 	bool seed_given;
 	unsigned int repeat;
 	double time_scale;
-	bool strict, keep_all, verbose, no_sanity, no_cleanup;
+	bool strict, keep_all, verbose, no_sanity, no_cleanup, no_probe;
 };
 
 /* One test, or one row of a table. */
@@ -54,6 +54,7 @@ struct run {
 	char name[16];           /* in the names of directories */
 	struct text directories; /* made so far, one per line */
 	unsigned int counts[VERDICT_COUNT];
+	bool judged[RULE_COUNT], broken[RULE_COUNT]; /* by any test */
 	unsigned int leftovers;
 	struct text leftover_names;
 	double milliseconds;

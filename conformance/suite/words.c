@@ -367,16 +367,17 @@ bool conf_bytes(struct test *t, const struct reply *reply,
 	enum rule_id rule)
 {
 	struct record_check c = begin(t, CHECK_RULE, reply, rule);
+	bool arrived = reply == NULL || reply->outcome == REPLY_ARRIVED;
 	size_t same = 0;
 
 	while (same < seen.n && same < want.n && seen.p[same] == want.p[same]) {
 		same++;
 	}
 	snprintf(c.field, sizeof(c.field), "%s", what);
-	c.offset = offset_in(reply, seen);
+	c.offset = reply != NULL ? offset_in(reply, seen) : UINT32_MAX;
 	c.size = (uint32_t)seen.n;
 	say_bytes(want, same, c.expected, sizeof(c.expected));
-	if (reply->outcome == REPLY_ARRIVED) {
+	if (arrived) {
 		say_bytes(seen, same, c.seen, sizeof(c.seen));
 	} else {
 		say_reply(reply, c.seen, sizeof(c.seen));
@@ -385,8 +386,7 @@ bool conf_bytes(struct test *t, const struct reply *reply,
 		c.offset += (uint32_t)same;
 		c.size -= (uint32_t)same;
 	}
-	return finish(t, &c,
-		reply->outcome == REPLY_ARRIVED && wire_view_equal(seen, want));
+	return finish(t, &c, arrived && wire_view_equal(seen, want));
 }
 
 bool conf_number(struct test *t, const struct reply *reply, uint64_t seen,
