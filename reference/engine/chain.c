@@ -106,8 +106,13 @@ static void leave_ids(struct chain *chain, struct request *req, uint32_t status)
 	}
 	chain->file_bearing = req->command->file_id || code == SMB2_CREATE;
 	chain->file_status = failed ? status : 0;
-	open_release(chain->open);
-	chain->open = req->open ? open_hold(req->open) : NULL;
+	if (req->open) {
+		open_release(chain->open);
+		chain->open = open_hold(req->open);
+	} else if (!req->related || !req->command->file_id) {
+		open_release(chain->open); /* none was made or named */
+		chain->open = NULL;
+	}
 }
 
 void chain_request_done(struct request *req, uint32_t status)

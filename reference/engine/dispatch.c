@@ -97,13 +97,25 @@ static bool inherit(struct request *req)
 	if (RULE(CORE_COMPOUND_0004)) {
 		req->header.tree_id = chain->tree_id;
 	}
+	if (req->command->session && !req->header.session_id) {
+		chain->stop_status = STATUS_INVALID_PARAMETER;
+		request_fail(req, STATUS_INVALID_PARAMETER);
+		return false;
+	}
+	return true;
+}
+
+/* Whether the element before left what this one needs. */
+static bool inherit_tree(struct request *req)
+{
+	struct chain *chain = req->chain;
+
 	if (chain->stop_status) {
 		request_fail(req, chain->stop_status);
 		return false;
 	}
-	if ((req->command->session && !req->header.session_id) ||
-		(req->command->tree && !req->header.tree_id &&
-			RULE(CORE_COMPOUND_0008))) {
+	if (req->related && req->command->tree && !req->header.tree_id &&
+		RULE(CORE_COMPOUND_0008)) {
 		chain->stop_status = STATUS_INVALID_PARAMETER;
 		request_fail(req, STATUS_INVALID_PARAMETER);
 		return false;
@@ -123,7 +135,9 @@ static bool inherit_file(struct request *req)
 		request_fail(req, STATUS_INVALID_HANDLE);
 		return false;
 	}
-	if (chain->file_status && RULE(CORE_COMPOUND_0007)) {
+	/* With an open at hand the chain goes on as Windows does, or the CLOSE
+	 * behind a failed READ would leave the open behind. */
+	if (chain->file_status && !chain->open && RULE(CORE_COMPOUND_0007)) {
 		request_fail(req, chain->file_status);
 		return false;
 	}
@@ -172,6 +186,20 @@ static const struct crypto_key *signing_key(
 	return &session->keys.signing;
 }
 
+/* A session that lives on other connections only: its client can check the
+ * refusal when it is signed, and takes it for a forgery otherwise. */
+static void sign_as_stranger(struct request *req)
+{
+	const struct session *session =
+		session_find(req->engine, req->header.session_id);
+
+	if (session && session->has_keys &&
+		crypto_verify(&session->keys.signing, req->pdu)) {
+		req->sign = true;
+		req->sign_key = session->keys.signing;
+	}
+}
+
 static bool check_signature(struct request *req)
 {
 	struct session *session = session_on(req->conn, req->header.session_id);
@@ -181,6 +209,7 @@ static bool check_signature(struct request *req)
 		if (!RULE(CORE_SIGN_0003)) {
 			return true;
 		}
+		sign_as_stranger(req);
 		request_fail(req, STATUS_USER_SESSION_DELETED);
 		return false;
 	}
@@ -315,7 +344,7 @@ void dispatch(struct request *req)
 	if (!well_formed(req)) {
 		return;
 	}
-	if (!inherit(req) || !dispatch_signature(req)) {
+	if (!inherit(req) || !dispatch_signature(req) || !inherit_tree(req)) {
 		return;
 	}
 	if (req->command->session && !dispatch_session(req)) {

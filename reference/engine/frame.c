@@ -302,6 +302,14 @@ static void start(const struct frame *frame, unsigned int first,
 		return;
 	}
 	chain->encrypted = frame->encrypted;
+	if (frame->encrypted && RULE(CORE_ENCRYPT_0012)) {
+		chain->seal_session =
+			session_on(frame->conn, frame->transform_session);
+		chain->seal = chain->seal_session;
+	}
+	if (chain->seal) {
+		session_hold(chain->seal_session);
+	}
 	chain->refuse = refuse;
 	for (unsigned int i = 0; i < count; i++) {
 		size_t base = frame->plain.p - frame->message->data;

@@ -17,7 +17,7 @@
 #define LIMIT_DIALECTS 64 /* of one NEGOTIATE */
 #define LIMIT_NEGOTIATE_CONTEXTS 32
 #define LIMIT_REQUESTS 1024 /* in flight on one connection */
-#define LIMIT_ASYNC 512     /* parked on one connection */
+#define LIMIT_ASYNC 511     /* parked on one connection */
 #define LIMIT_SESSIONS_PER_CONNECTION 64
 #define LIMIT_BINDINGS 8           /* unfinished, on one connection */
 #define LIMIT_NEGOTIATE_SECONDS 45 /* without a valid session */
@@ -29,10 +29,10 @@
 #define LIMIT_LEGS 16     /* of one authentication */
 
 /* Opens. */
-#define LIMIT_LOCKS 4096       /* byte ranges of one open */
+#define LIMIT_LOCKS 4096         /* byte ranges of one open */
 #define LIMIT_NOTIFY_BYTES 65536 /* of changes nobody fetched, per open */
-#define LIMIT_PATH 1024        /* bytes of UTF-8 */
-#define LIMIT_NAME_UTF16 65534 /* bytes of a name in a request */
+#define LIMIT_PATH 1024          /* bytes of UTF-8 */
+#define LIMIT_NAME_UTF16 65534   /* bytes of a name in a request */
 
 /* Requests. */
 #define LIMIT_ARENA (24u * 1024 * 1024) /* memory of one request */

@@ -158,8 +158,8 @@ struct file {
 	char *path;   /* as on disk, changes on rename */
 	bool directory, delete_pending;
 	unsigned int holders; /* closings under way */
-	struct list opens; /* by in_file */
-	struct list locks; /* byte ranges, engine/lock.c */
+	struct list opens;    /* by in_file */
+	struct list locks;    /* byte ranges, engine/lock.c */
 	struct list lock_waiters;
 };
 

@@ -576,3 +576,47 @@ uint32_t rig_echo(struct rig *rig, unsigned int i)
 	return rig_call(
 		rig, i, SMB2_ECHO, &smb2_echo_request_type, &body, NULL, NULL);
 }
+
+static struct smb2_create_request open_body(
+	const char *name, bool directory, uint8_t ret_text[256])
+{
+	struct smb2_create_request body = {
+		.impersonation_level = SMB2_IMPERSONATION_IMPERSONATION,
+		.desired_access = FILE_READ_DATA | FILE_WRITE_DATA |
+				  FILE_READ_ATTRIBUTES | DELETE,
+		.share_access =
+			FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
+		.create_disposition = FILE_OPEN_IF,
+		.create_options = directory ? FILE_DIRECTORY_FILE
+					    : FILE_NON_DIRECTORY_FILE,
+	};
+	int n = wire_utf8_to_utf16(name, ret_text, 256);
+
+	assert(n >= 0);
+	body.name = wire_view_of(ret_text, n);
+	return body;
+}
+
+uint32_t rig_open(struct rig *rig, unsigned int i, const char *name,
+	bool directory, struct smb2_fileid *ret_id)
+{
+	uint8_t text[256];
+	struct smb2_create_request body = open_body(name, directory, text);
+	struct smb2_create_response answer = {0};
+	uint32_t status =
+		rig_call(rig, i, SMB2_CREATE, &smb2_create_request_type, &body,
+			&smb2_create_response_type, &answer);
+
+	*ret_id = answer.file_id;
+	return status;
+}
+
+void rig_add_open(struct rig_link *link, struct rig_message *message,
+	const char *name, bool directory)
+{
+	uint8_t text[256];
+	struct smb2_create_request body = open_body(name, directory, text);
+
+	rig_add(link, message, SMB2_CREATE, 0, &smb2_create_request_type,
+		&body);
+}

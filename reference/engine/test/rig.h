@@ -93,6 +93,12 @@ uint32_t rig_session(struct rig *rig, unsigned int i, const char *token,
 	uint8_t flags, uint64_t previous);
 uint32_t rig_tree(struct rig *rig, unsigned int i, const char *path);
 uint32_t rig_echo(struct rig *rig, unsigned int i);
+/* Opens, making it when it is missing; "" is the share's root. */
+uint32_t rig_open(struct rig *rig, unsigned int i, const char *name,
+	bool directory, struct smb2_fileid *ret_id);
+/* CREATE for a message of one's own, like rig_open(). */
+void rig_add_open(struct rig_link *link, struct rig_message *message,
+	const char *name, bool directory);
 
 struct smb2_header rig_header(const struct blob *blob, size_t at);
 
