@@ -330,9 +330,12 @@ static int command_run(struct options *o)
 	int r;
 
 	take_url(o, &target);
-	if (items_all(&items, &count) != 0 ||
-		products_load(o->product, o->products ? o->products : PRODUCTS,
-			items, count, &products) != 0) {
+	if (items_all(&items, &count) != 0) {
+		return EXIT_USAGE;
+	}
+	if (products_load(o->product, o->products ? o->products : PRODUCTS,
+		    items, count, &products) != 0) {
+		items_free(items, count);
 		return EXIT_USAGE;
 	}
 	if (o->report != NULL && mkdir(o->report, 0777) != 0 &&

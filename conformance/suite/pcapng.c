@@ -39,7 +39,9 @@ static void put(struct writer *w, const void *bytes, size_t n)
 {
 	static const uint8_t zeroes[4];
 
-	fwrite(bytes, 1, n, w->f);
+	if (n != 0) {
+		fwrite(bytes, 1, n, w->f);
+	}
 	fwrite(zeroes, 1, (4 - n % 4) % 4, w->f);
 }
 

@@ -318,13 +318,13 @@ static bool must_sign(const struct pdu *pdu)
 	const struct session *s = pdu->session;
 
 	if (pdu->sign == SIGN_AUTO) {
+		if (s == NULL || s->anonymous || s->guest || must_seal(pdu)) {
+			return false;
+		}
 		/* a 3.1.1 client always signs TREE_CONNECT, 3.2.4.1.1 */
-		return s != NULL && !must_seal(pdu) &&
-		       !(s->anonymous || s->guest) &&
-		       (s->signing_required ||
-			       (s->dialect == 0x0311 &&
-				       pdu->type ==
-					       &smb2_tree_connect_request_type));
+		return s->signing_required ||
+		       (s->dialect == 0x0311 &&
+			       pdu->type == &smb2_tree_connect_request_type);
 	}
 	return pdu->sign != SIGN_NO;
 }
@@ -386,8 +386,10 @@ static struct request *expect(struct pdu *pdu)
 	r->peer = peer;
 	r->message_id = pdu->n >= 32 ? wire_get64(pdu->bytes + 24) : 0;
 	r->command = pdu->n >= 14 ? wire_get16(pdu->bytes + 12) : 0;
-	r->next = peer->requests;
-	peer->requests = r;
+	if (r->command != SMB2_CANCEL) { /* which has no response of its own */
+		r->next = peer->requests;
+		peer->requests = r;
+	}
 	return r;
 }
 

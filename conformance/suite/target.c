@@ -111,7 +111,7 @@ int target_parse(struct target *ret_target, const char *url)
 	memcpy(&t->address, found->ai_addr, found->ai_addrlen);
 	t->address_size = found->ai_addrlen;
 	freeaddrinfo(found);
-	t->port = (uint16_t)atoi(port);
+	t->port = (uint16_t)strtoul(port, NULL, 10);
 	snprintf(t->url, sizeof(t->url), SCHEME "%s@%s%s%s:%s/%s", t->user,
 		strchr(t->host, ':') ? "[" : "", t->host,
 		strchr(t->host, ':') ? "]" : "", port, t->share);
