@@ -14,6 +14,8 @@
 #define STATUS_LOGON_FAILURE 0xc000006du
 #define STATUS_TIME_DIFFERENCE_AT_DC 0xc0000133u
 
+#define NTLM_ERR_DECODE 0x4e540001u /* of gss-ntlmssp's minor codes */
+
 /* GSS_C_INQ_SSPI_SESSION_KEY, 1.2.840.113554.1.2.2.5.5 */
 static gss_OID_desc session_key_oid = {
 	11, (void *)"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x05\x05"};
@@ -126,8 +128,12 @@ static bool fetch_name(struct auth_exchange *exchange, gss_name_t source)
 	return good;
 }
 
-static uint32_t status_of(OM_uint32 major)
+/* A message that gss-ntlmssp cannot decode is a GSS_S_FAILURE for it. */
+static uint32_t status_of(OM_uint32 major, OM_uint32 minor)
 {
+	if (minor == NTLM_ERR_DECODE) {
+		return STATUS_INVALID_PARAMETER;
+	}
 	switch (GSS_ROUTINE_ERROR(major)) {
 	case GSS_S_DEFECTIVE_TOKEN:
 		return STATUS_INVALID_PARAMETER;
@@ -142,7 +148,9 @@ static uint32_t status_of(OM_uint32 major)
 enum auth_outcome mechanism_step(struct auth_exchange *exchange,
 	struct wire_view token, gss_buffer_t ret_out, uint32_t *ret_status)
 {
-	gss_buffer_desc in = {token.n, (void *)token.p};
+	uint8_t negotiate[NTLM_NEGOTIATE_FULL];
+	struct wire_view whole = ntlm_whole_negotiate(token, negotiate);
+	gss_buffer_desc in = {whole.n, (void *)whole.p};
 	gss_name_t source = GSS_C_NO_NAME;
 	struct ntlm_authenticate message;
 	OM_uint32 major, minor;
@@ -161,7 +169,7 @@ enum auth_outcome mechanism_step(struct auth_exchange *exchange,
 			step_guest(exchange, &message)) {
 			return AUTH_DONE;
 		}
-		*ret_status = status_of(major);
+		*ret_status = status_of(major, minor);
 		return AUTH_REFUSED;
 	}
 	if (major & GSS_S_CONTINUE_NEEDED) {

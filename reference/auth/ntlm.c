@@ -16,13 +16,28 @@
 #define AT_FLAGS 60
 #define FIXED_SIZE 64
 
+#define TYPE_NEGOTIATE 1
 #define TYPE_AUTHENTICATE 3
+#define NEGOTIATE_SHORT 32 /* up to the Version */
 #define NEGOTIATE_UNICODE 0x00000001u
 #define NEGOTIATE_KEY_EXCH 0x40000000u
 
 bool ntlm_is_message(struct wire_view token)
 {
 	return token.n >= 12 && memcmp(token.p, "NTLMSSP", 8) == 0;
+}
+
+struct wire_view ntlm_whole_negotiate(
+	struct wire_view token, uint8_t buffer[NTLM_NEGOTIATE_FULL])
+{
+	if (token.n < NEGOTIATE_SHORT || token.n >= NTLM_NEGOTIATE_FULL ||
+		!ntlm_is_message(token) ||
+		wire_get32(token.p + AT_TYPE) != TYPE_NEGOTIATE) {
+		return token;
+	}
+	memset(buffer, 0, NTLM_NEGOTIATE_FULL);
+	memcpy(buffer, token.p, token.n);
+	return wire_view_of(buffer, NTLM_NEGOTIATE_FULL);
 }
 
 /* Length, maximum length, offset; false when outside the message. */

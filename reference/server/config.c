@@ -30,7 +30,7 @@ static void defaults(struct config *config)
 	engine->max_transact = 1048576;
 	engine->max_read = 8388608;
 	engine->max_write = 8388608;
-	engine->max_credits = 512;
+	engine->max_credits = 8192;
 	engine->max_connections = 1000;
 	engine->max_sessions = 2000;
 	engine->max_opens = 100000;

@@ -326,6 +326,63 @@ static void broken_tokens_are_refused_or_harmless(void **state)
 	authclient_end(client);
 }
 
+/* A whole AUTHENTICATE message whose target information is cut short. */
+static void undecodable_messages_are_invalid_parameters(void **state)
+{
+	struct auth_port *port = *state;
+	struct authclient_config config = {.mechanism = AUTHCLIENT_NTLM_RAW,
+		.user = "tester",
+		.password = "secret"};
+	struct auth_exchange *exchange = port->begin(port->ctx);
+	struct authclient *client;
+	struct auth_result result;
+	struct wire_view token;
+	uint8_t broken[1024];
+	size_t nt, n;
+	bool done;
+
+	assert_int_equal(authclient_begin(&config, &client), 0);
+	assert_int_equal(
+		authclient_step(client, wire_view_of(NULL, 0), &token, &done),
+		0);
+	assert_int_equal(port->step(exchange, token, &result), 0);
+	assert_int_equal(
+		authclient_step(client, result.token, &token, &done), 0);
+	assert_true(token.n <= sizeof(broken));
+	memcpy(broken, token.p, token.n);
+	nt = wire_get32(broken + 24);
+	n = wire_get16(broken + 20);
+	assert_true(nt + n <= token.n && n > 48);
+	wire_put16(broken + nt + 46, 0x7fff); /* length of the first AvPair */
+	assert_int_equal(
+		port->step(exchange, wire_view_of(broken, token.n), &result),
+		0);
+	assert_int_equal(result.outcome, AUTH_REFUSED);
+	assert_int_equal(result.status, STATUS_INVALID_PARAMETER);
+	authclient_end(client);
+	port->end(exchange);
+}
+
+/* As libsmb2 sends it: 32 bytes, no Version. */
+static void negotiate_may_lack_the_version(void **state)
+{
+	static const uint8_t token[40] = {'N', 'T', 'L', 'M', 'S', 'S', 'P', 0,
+		1, 0, 0, 0, 0x27, 0x02, 0x08, 0x20};
+	struct auth_port *port = *state;
+	struct auth_result result;
+
+	for (size_t n = 0; n <= sizeof(token); n++) {
+		struct auth_exchange *exchange = port->begin(port->ctx);
+
+		assert_int_equal(
+			port->step(exchange, wire_view_of(token, n), &result),
+			0);
+		assert_int_equal(result.outcome,
+			n < 32 ? AUTH_REFUSED : AUTH_CONTINUE);
+		port->end(exchange);
+	}
+}
+
 static void empty_token_is_an_invalid_parameter(void **state)
 {
 	struct auth_port *port = *state;
@@ -383,6 +440,8 @@ int main(void)
 		cmocka_unit_test(hint_names_ntlmssp),
 		cmocka_unit_test(another_mechanism_is_negotiated),
 		cmocka_unit_test(broken_tokens_are_refused_or_harmless),
+		cmocka_unit_test(undecodable_messages_are_invalid_parameters),
+		cmocka_unit_test(negotiate_may_lack_the_version),
 		cmocka_unit_test(empty_token_is_an_invalid_parameter),
 		cmocka_unit_test(kerberos_agrees_on_key_and_name),
 	};
