@@ -377,8 +377,8 @@ static void negotiate_may_lack_the_version(void **state)
 		assert_int_equal(
 			port->step(exchange, wire_view_of(token, n), &result),
 			0);
-		assert_int_equal(result.outcome,
-			n < 32 ? AUTH_REFUSED : AUTH_CONTINUE);
+		assert_int_equal(
+			result.outcome, n < 32 ? AUTH_REFUSED : AUTH_CONTINUE);
 		port->end(exchange);
 	}
 }
