@@ -79,6 +79,18 @@ void ioctl_reply(struct request *req, uint32_t status,
 	request_reply(req, status, &smb2_ioctl_response_type, &answer);
 }
 
+/* Codes that no document knows are not allowed; the others are, but no file
+ * system here serves them. */
+static uint32_t refusal(uint32_t code)
+{
+	if (!RULE(CORE_IOCTL_0005)) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	return wire_value_name(&FSCTL_CODE_enum, code)
+		       ? STATUS_INVALID_DEVICE_REQUEST
+		       : STATUS_NOT_SUPPORTED;
+}
+
 static void serve(struct request *req, const struct smb2_ioctl_request *body)
 {
 	struct wire_view input = input_of(req, body);
@@ -103,7 +115,7 @@ static void serve(struct request *req, const struct smb2_ioctl_request *body)
 		break;
 	}
 	if (!ioctl_file(req, body, input)) {
-		request_fail(req, STATUS_INVALID_DEVICE_REQUEST);
+		request_fail(req, refusal(body->ctl_code));
 	}
 }
 

@@ -148,7 +148,7 @@ void ioctl_network_interfaces(
 		return;
 	}
 	for (unsigned int i = 0; i < config->interface_count; i++) {
-		if (config->interfaces[i].index &&
+		if (config->interfaces[i].index && RULE(CORE_IOCTL_0029) &&
 			append(&config->interfaces[i], &out, &last) < 0) {
 			request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
 			return;

@@ -169,7 +169,7 @@ void request_fail(struct request *req, uint32_t status)
 {
 	struct smb2_error_response body = {
 		.structure_size = RULE(CORE_HEADER_0016) ? 9 : 8,
-		.byte_count = RULE(CORE_HEADER_0017) ? 0 : 1,
+		.byte_count = RULE(CORE_HEADER_0017) ? 0 : 64,
 		.reserved = RULE(CORE_HEADER_0019) ? 0 : 1,
 	};
 
@@ -243,21 +243,31 @@ void request_submit(struct request *req, enum files_verb verb,
 	op->port->submit(op->port, op);
 }
 
-bool request_park(struct request *req, request_cancel *on_cancel)
+/* Why a request may not wait, or 0. */
+static uint32_t park_refusal(const struct request *req)
 {
-	if (req->conn->parked >= LIMIT_ASYNC) {
-		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
-		return false;
-	}
 	if (req->conn->gone || req->conn->closing || req->session->ended ||
 		req->tree->disconnected) {
-		request_fail(req, STATUS_CANCELLED);
-		return false;
+		return STATUS_CANCELLED;
 	}
+	if (req->conn->parked > LIMIT_ASYNC) {
+		return STATUS_INSUFFICIENT_RESOURCES;
+	}
+	/* In the midst of a compound, all behind it would wait as well. */
+	return req->last ? 0 : STATUS_INTERNAL_ERROR;
+}
+
+bool request_park(struct request *req, request_cancel *on_cancel)
+{
+	uint32_t refusal;
+
 	req->parked = true;
 	req->on_cancel = on_cancel;
 	req->conn->parked++;
-	if (RULE(CORE_ASYNC_0001)) {
+	refusal = park_refusal(req);
+	if (refusal) {
+		request_cancel_now(req, refusal);
+	} else if (RULE(CORE_ASYNC_0001)) {
 		reply_interim(req);
 	}
 	return true;

@@ -253,8 +253,9 @@ void request_submit(struct request *req, enum files_verb verb,
 
 /* Wait with an interim STATUS_PENDING. on_cancel runs on CANCEL, and when the
  * session, tree or connection ends; it must end the request, with
- * req->cancel_status or what the command's section says. Fails the request
- * with STATUS_INSUFFICIENT_RESOURCES and returns false beyond LIMIT_ASYNC. */
+ * req->cancel_status or what the command's section says. It runs at once, from
+ * inside, when the request may not wait: beyond LIMIT_ASYNC, or in the midst of
+ * a compound (which [MS-SMB2] 3.3.5.2.7 allows to fail). Always true. */
 bool request_park(struct request *req, request_cancel *on_cancel);
 
 /* Finds the open that a FileId names (related compounds: the one of the

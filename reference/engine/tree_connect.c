@@ -29,7 +29,7 @@ static void share_of(struct wire_view path, char *ret_name, size_t size)
 		strlen(share + 1) >= size) {
 		return;
 	}
-	strcpy(ret_name, share + 1);
+	memcpy(ret_name, share + 1, strlen(share + 1) + 1);
 }
 
 static bool admitted(const struct request *req, const struct share *share)
