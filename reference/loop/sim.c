@@ -224,8 +224,8 @@ struct sim_peer *sim_connect(struct sim *sim, const struct sim_peer_user *user)
 	}
 	peer->link.ops = &sim_link_ops;
 	peer->link.max_message = sim->config.max_message;
-	strcpy(peer->link.peer_name, "simulated");
-	strcpy(peer->link.local_name, "simulated");
+	memcpy(peer->link.peer_name, "simulated", sizeof("simulated"));
+	memcpy(peer->link.local_name, "simulated", sizeof("simulated"));
 	peer->sim = sim;
 	peer->user = *user;
 	sim->machine.advance(sim->machine.ctx, sim->now);

@@ -19,7 +19,7 @@ enum auth_outcome {
 };
 
 struct auth_identity {
-	char user[128];   /* UTF-8, without the domain */
+	char user[128]; /* UTF-8, without the domain */
 	char domain[128];
 	uint32_t uid, gid; /* whose rights files are reached with */
 	uint32_t groups[32];
@@ -32,9 +32,9 @@ struct auth_result {
 	uint32_t status;        /* NTSTATUS when refused */
 	struct wire_view token; /* valid until the next call or end() */
 	struct auth_identity identity;
-	uint8_t key[64];        /* the full session key of the mechanism */
+	uint8_t key[64]; /* the full session key of the mechanism */
 	unsigned int key_size;
-	uint64_t expires;       /* FILETIME; 0 = never */
+	uint64_t expires; /* FILETIME; 0 = never */
 };
 
 struct auth_exchange;

@@ -24,10 +24,10 @@ struct link_ops {
 /* Embedded at the start of a driver's own link structure. */
 struct link {
 	const struct link_ops *ops;
-	char peer_name[64];  /* for logs: "127.0.0.1:50312" */
-	char local_name[64]; /* "127.0.0.1:445" */
+	char peer_name[64];   /* for logs: "127.0.0.1:50312" */
+	char local_name[64];  /* "127.0.0.1:445" */
 	uint32_t max_message; /* largest message the transport can carry */
-	bool secure; /* the transport itself encrypts (QUIC) */
+	bool secure;          /* the transport itself encrypts (QUIC) */
 };
 
 #endif

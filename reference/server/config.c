@@ -110,7 +110,8 @@ static int read_section(struct reader *reader, char *line)
 	} else if (strncmp(line, "share ", 6) == 0 &&
 		   strlen(trim(line + 6)) < sizeof(reader->share)) {
 		reader->section = SECTION_SHARE;
-		strcpy(reader->share, trim(line + 6));
+		snprintf(reader->share, sizeof(reader->share), "%s",
+			trim(line + 6));
 		snprintf(text, sizeof(text), "%s=", reader->share);
 		return config_add_share(reader->config, text, &reader->why);
 	} else {

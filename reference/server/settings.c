@@ -104,7 +104,7 @@ static int set_list(uint16_t *ids, unsigned int max, const struct word *words,
 		*ret_why = "too long";
 		return -EINVAL;
 	}
-	strcpy(copy, value);
+	memcpy(copy, value, strlen(value) + 1);
 	while ((word = strsep(&rest, ",")) != NULL) {
 		n = find_word(words, word);
 		if (n < 0 || count == max) {
@@ -182,7 +182,7 @@ static int want_share(struct config *config, const char *name,
 	if (share == NULL) {
 		share = &config->shares[config->share_count++];
 		memset(share, 0, sizeof(*share));
-		strcpy(share->engine.name, name);
+		memcpy(share->engine.name, name, strlen(name) + 1);
 		share->engine.encrypt = POLICY_OFFERED;
 	}
 	*ret_share = share;

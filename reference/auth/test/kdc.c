@@ -64,17 +64,44 @@ static void write_config(const struct kdc *kdc, int port)
 	setenv("KRB5CCNAME", path, 1);
 }
 
+/* Runs a program to its end, its output in a file; 0 when it ends well. */
+static int run(const char *output, const char *const argv[])
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (freopen(output, "a", stdout) != NULL) {
+			dup2(STDOUT_FILENO, STDERR_FILENO);
+			execv(argv[0], (char *const *)argv);
+		}
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0) {
+		return -1;
+	}
+	return status;
+}
+
 static int fill_database(struct kdc *kdc)
 {
-	char command[1024];
+	char log[128], ktadd[160];
+	const char *const steps[][8] = {
+		{KDB5_UTIL, "create", "-r", "SMB3X.TEST", "-s", "-P", "master"},
+		{KADMIN, "-q", "addprinc -pw kpass kuser"},
+		{KADMIN, "-q", "addprinc -randkey cifs/localhost"},
+		{KADMIN, "-q", ktadd},
+	};
 
-	snprintf(command, sizeof(command),
-		"{ " KDB5_UTIL " create -r SMB3X.TEST -s -P master && " KADMIN
-		" -q 'addprinc -pw kpass kuser' && " KADMIN
-		" -q 'addprinc -randkey cifs/localhost' && " KADMIN
-		" -q 'ktadd -k %s cifs/localhost'; } >%s/setup.log 2>&1",
-		kdc->keytab, kdc->folder);
-	return system(command) == 0 && access(kdc->keytab, R_OK) == 0 ? 0 : -1;
+	snprintf(log, sizeof(log), "%s/setup.log", kdc->folder);
+	snprintf(ktadd, sizeof(ktadd), "ktadd -k %s cifs/localhost",
+		kdc->keytab);
+	for (unsigned int i = 0; i < 4; i++) {
+		if (run(log, steps[i]) != 0) {
+			return -1;
+		}
+	}
+	return access(kdc->keytab, R_OK);
 }
 
 /* The KDC answers on its port. */
@@ -131,12 +158,11 @@ int kdc_start(struct kdc *ret_kdc)
 
 void kdc_stop(struct kdc *kdc)
 {
-	char command[128];
+	const char *const remove[] = {"/bin/rm", "-rf", kdc->folder, NULL};
 
 	kill(kdc->pid, SIGTERM);
 	waitpid(kdc->pid, NULL, 0);
-	snprintf(command, sizeof(command), "rm -rf '%s'", kdc->folder);
-	if (system(command) != 0) {
+	if (run("/dev/null", remove) != 0) {
 		fprintf(stderr, "%s stays behind\n", kdc->folder);
 	}
 }

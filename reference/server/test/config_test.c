@@ -134,7 +134,7 @@ static const char *write_file(const char *text)
 	static char path[] = "/tmp/smb3x-config-XXXXXX";
 	int fd;
 
-	strcpy(path, "/tmp/smb3x-config-XXXXXX");
+	memcpy(path, "/tmp/smb3x-config-XXXXXX", sizeof(path));
 	fd = mkstemp(path);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
