@@ -99,7 +99,7 @@ WORDS = {
 @pytest.mark.parametrize("name", WORDS)
 def test_word(run, name):
     checks = [c for c in run.tests[name]["checks"] if c["kind"] == "check"]
-    assert [int(c["held"]) for c in checks] == WORDS[name], checks
+    assert [int(c["held"]) for c in checks] == WORDS[name], run.tests[name]
 
 
 def test_evidence_of_a_field(run):
