@@ -116,6 +116,12 @@ static void copy_next(struct request *req)
 		copy_end(req, STATUS_SUCCESS);
 		return;
 	}
+	/* All of a chunk or nothing. */
+	if (chunk.source_offset > work->source_size ||
+		chunk.length > work->source_size - chunk.source_offset) {
+		copy_end(req, STATUS_INVALID_VIEW_SIZE);
+		return;
+	}
 	if (chunk.source_offset > INT64_MAX - (uint64_t)chunk.length ||
 		chunk.target_offset > INT64_MAX - (uint64_t)chunk.length) {
 		copy_end(req, STATUS_INVALID_PARAMETER);
@@ -140,6 +146,22 @@ static void copy_next(struct request *req)
 	req->op.size = chunk.length;
 	req->op.clone = false;
 	request_submit(req, FILES_COPY, copy_done);
+}
+
+static void copy_size_known(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct ioctl_work *work = req->work;
+
+	if (req->open->closing || work->source->closing || op->result < 0) {
+		open_release(work->source);
+		work->source = NULL;
+		request_fail(req, op->result < 0 ? status_of_errno(op->result)
+						 : STATUS_FILE_CLOSED);
+		return;
+	}
+	work->source_size = op->stat.size;
+	copy_next(req);
 }
 
 /* 0 = within the limits, 1 = they are to be returned, else the status. */
@@ -226,7 +248,8 @@ void ioctl_copychunk(struct request *req)
 	work->source = open_hold(source);
 	work->chunk_count = copy.chunk_count;
 	work->chunks = wire_list_of(&srv_copychunk_type, copy.chunks);
-	copy_next(req);
+	req->op.node = source->node;
+	request_submit(req, FILES_STAT, copy_size_known);
 }
 
 /* ---- DUPLICATE_EXTENTS_TO_FILE ---- */

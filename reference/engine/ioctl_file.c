@@ -125,10 +125,6 @@ static void ioctl_ranges(struct request *req)
 		}
 		return;
 	}
-	if (work->body.max_output_response < 16) {
-		request_fail(req, STATUS_BUFFER_TOO_SMALL);
-		return;
-	}
 	work->from = range.file_offset;
 	work->length = range.length;
 	req->op.node = req->open->node;
@@ -236,7 +232,8 @@ static void ioctl_sparse(struct request *req)
 	}
 	if (RULE(CORE_IOCTL_0028) &&
 		!(req->open->granted_access &
-			(FILE_WRITE_DATA | FILE_WRITE_ATTRIBUTES))) {
+			(FILE_WRITE_DATA | FILE_APPEND_DATA |
+				FILE_WRITE_ATTRIBUTES))) {
 		request_fail(req, STATUS_ACCESS_DENIED);
 		return;
 	}
@@ -261,6 +258,22 @@ static void ioctl_compression(struct request *req)
 		return;
 	}
 	ioctl_answer(req, STATUS_SUCCESS, wire_view_of(state, 2));
+}
+
+/* Turning off what is not on. */
+static void ioctl_compress(struct request *req)
+{
+	struct ioctl_work *work = req->work;
+
+	if (work->input.n < 2) {
+		request_fail(req, STATUS_INVALID_PARAMETER);
+		return;
+	}
+	if (wire_get16(work->input.p) != COMPRESSION_FORMAT_NONE) {
+		request_fail(req, STATUS_NOT_SUPPORTED);
+		return;
+	}
+	ioctl_end(req, 0);
 }
 
 /* There are no previous versions: an empty list. [MS-SMB2] 2.2.32.2 */
@@ -309,6 +322,8 @@ static void (*ioctl_handler(uint32_t code))(struct request *req)
 		return ioctl_object_id;
 	case FSCTL_GET_COMPRESSION:
 		return ioctl_compression;
+	case FSCTL_SET_COMPRESSION:
+		return ioctl_compress;
 	case FSCTL_SRV_ENUMERATE_SNAPSHOTS:
 		return ioctl_snapshots;
 	default:

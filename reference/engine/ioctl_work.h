@@ -13,7 +13,7 @@ struct ioctl_work {
 	struct wire_list chunks;
 	uint32_t chunk_count, done;
 	uint32_t chunk_length; /* of the chunk that is copied */
-	uint64_t total;
+	uint64_t total, source_size;
 	/* QUERY_ALLOCATED_RANGES */
 	uint64_t from, length;
 	/* reparse points: what is to be stored; NULL: to be removed */

@@ -5,8 +5,6 @@
 #include "engine/fileops.h"
 #include "engine/lock.h"
 
-#define LOCK_KINDS (SMB2_LOCKFLAG_SHARED_LOCK | SMB2_LOCKFLAG_EXCLUSIVE_LOCK)
-
 bool lock_overlaps(uint64_t offset, uint64_t n, uint64_t offset2, uint64_t n2)
 {
 	/* {0, 0} is nowhere. */
@@ -24,14 +22,16 @@ static bool lock_stands_against(const struct lock *lock,
 	if (!lock_overlaps(offset, n, lock->offset, lock->length)) {
 		return false;
 	}
+	if (lock->exclusive && mine) {
+		return exclusive && RULE(CORE_LOCK_0007);
+	}
 	if (lock->exclusive) {
-		return mine ? !exclusive || RULE(CORE_LOCK_0007)
-			    : RULE(CORE_LOCK_0006);
+		return !exclusive || RULE(CORE_LOCK_0006);
 	}
-	if (!exclusive) {
-		return !RULE(CORE_LOCK_0005) && !mine;
+	if (exclusive) {
+		return mine || RULE(CORE_LOCK_0006);
 	}
-	return RULE(CORE_LOCK_0006) && !mine;
+	return !RULE(CORE_LOCK_0005) && !mine;
 }
 
 static bool lock_conflicts(const struct file *file, const struct open *open,
@@ -154,10 +154,6 @@ static void lock_unlock(struct request *req)
 		struct lock *lock =
 			lock_exact(req->open, element.offset, element.length);
 
-		if (RULE(CORE_LOCK_0011) && (element.flags & LOCK_KINDS)) {
-			request_fail(req, STATUS_INVALID_PARAMETER);
-			return;
-		}
 		if (!lock) {
 			lock_retry(file);
 			request_fail(req, STATUS_RANGE_NOT_LOCKED);
@@ -321,13 +317,18 @@ static uint32_t lock_check_element(
 		element->offset + element->length - 1 < element->offset) {
 		return STATUS_INVALID_LOCK_RANGE;
 	}
+	if (unlock && ((RULE(CORE_LOCK_0011) && kind != SMB2_LOCKFLAG_UNLOCK) ||
+			      (RULE(CORE_LOCK_0012) && kind != flags))) {
+		return STATUS_INVALID_PARAMETER;
+	}
 	if (unlock) {
 		return STATUS_SUCCESS;
 	}
 	if (RULE(CORE_LOCK_0010) && (flags & SMB2_LOCKFLAG_UNLOCK)) {
 		return STATUS_INVALID_PARAMETER;
 	}
-	if (RULE(CORE_LOCK_0012) && kind != SMB2_LOCKFLAG_SHARED_LOCK &&
+	if (RULE(CORE_LOCK_0012) && !(flags & SMB2_LOCKFLAG_UNLOCK) &&
+		kind != SMB2_LOCKFLAG_SHARED_LOCK &&
 		kind != SMB2_LOCKFLAG_EXCLUSIVE_LOCK) {
 		return STATUS_INVALID_PARAMETER;
 	}

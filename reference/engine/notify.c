@@ -112,6 +112,21 @@ static const char *notify_relative(const struct watch *watch, const char *path)
 	return RULE(CORE_NOTIFY_0010) ? rest : path;
 }
 
+/* The same change twice in a row says nothing new. */
+static bool notify_repeats(
+	const struct watch *watch, const struct file_notify_information *change)
+{
+	const uint8_t *last = watch->changes + watch->last;
+	struct wire_view name;
+
+	if (watch->n == 0 || change->action != FILE_ACTION_MODIFIED ||
+		wire_get32(last + 4) != change->action) {
+		return false;
+	}
+	name = wire_view_of(last + 12, wire_get32(last + 8));
+	return wire_view_equal(name, change->file_name);
+}
+
 /* Appends a FILE_NOTIFY_INFORMATION. [MS-FSCC] 2.7.1 */
 static void notify_record(
 	struct watch *watch, const char *name, uint32_t action)
@@ -123,17 +138,20 @@ static void notify_record(
 	int i, n = wire_utf8_to_utf16(name, text, sizeof text);
 	struct wire_buf out = {.p = watch->changes + at};
 
-	if (n < 0 || at + 12 + (size_t)n > watch->limit) {
-		watch->overflow = true;
-		watch->n = 0;
-		return;
-	}
 	for (i = 0; i + 1 < n; i += 2) {
 		if (text[i] == '/' && text[i + 1] == 0) {
 			text[i] = '\\';
 		}
 	}
-	change.file_name = wire_view_of(text, (size_t)n);
+	change.file_name = wire_view_of(text, n > 0 ? (size_t)n : 0);
+	if (notify_repeats(watch, &change)) {
+		return;
+	}
+	if (n < 0 || at + 12 + (size_t)n > watch->limit) {
+		watch->overflow = true;
+		watch->n = 0;
+		return;
+	}
 	out.cap = watch->limit - at;
 	if (file_notify_information_encode(&change, &out) < 0) {
 		watch->overflow = true;
@@ -217,6 +235,17 @@ void notify_event(struct engine *engine, const struct files_port *port,
 	notify_flush(engine);
 }
 
+/* Do both lie in the same directory? */
+static bool notify_beside(const char *a, const char *b)
+{
+	const char *x = strrchr(a, '/'), *y = strrchr(b, '/');
+
+	if (!x || !y) {
+		return !x && !y;
+	}
+	return x - a == y - b && strncmp(a, b, (size_t)(x - a)) == 0;
+}
+
 void notify_renamed(struct engine *engine, const struct files_port *port,
 	const char *from, const char *to, uint32_t filter)
 {
@@ -233,9 +262,12 @@ void notify_renamed(struct engine *engine, const struct files_port *port,
 		if (old && new &&RULE(CORE_NOTIFY_0005)) {
 			notify_record(watch, old, FILE_ACTION_RENAMED_OLD_NAME);
 			notify_record(watch, new, FILE_ACTION_RENAMED_NEW_NAME);
-		} else if (old) {
+			continue;
+		}
+		if (old) {
 			notify_record(watch, old, FILE_ACTION_REMOVED);
-		} else if (new) {
+		}
+		if (new) {
 			notify_record(watch, new, FILE_ACTION_ADDED);
 		}
 	}
