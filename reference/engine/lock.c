@@ -202,9 +202,9 @@ static void lock_wait(
 	work->offset = element->offset;
 	work->length = element->length;
 	work->exclusive = element->flags & SMB2_LOCKFLAG_EXCLUSIVE_LOCK;
-	list_add(&req->open->file->lock_waiters, &work->in_waiters);
-	if (!request_park(req, lock_cancelled)) {
-		list_remove(&work->in_waiters);
+	/* A request that cannot be parked has failed and is gone. */
+	if (request_park(req, lock_cancelled)) {
+		list_add(&work->open->file->lock_waiters, &work->in_waiters);
 	}
 }
 
@@ -333,6 +333,7 @@ static uint32_t lock_check_element(
 		return STATUS_INVALID_PARAMETER;
 	}
 	if (RULE(CORE_LOCK_0009) && several &&
+		!(flags & SMB2_LOCKFLAG_UNLOCK) &&
 		!(flags & SMB2_LOCKFLAG_FAIL_IMMEDIATELY)) {
 		return STATUS_INVALID_PARAMETER;
 	}

@@ -251,24 +251,26 @@ void notify_renamed(struct engine *engine, const struct files_port *port,
 {
 	list_each(watch, &engine->watches, struct watch, in_engine)
 	{
-		const char *old, *new;
+		const char *old, *fresh;
 
 		if (!notify_keeps(watch, port) ||
 			!notify_wants(watch, filter)) {
 			continue;
 		}
 		old = notify_relative(watch, from);
-		new = notify_relative(watch, to);
-		if (old && new &&RULE(CORE_NOTIFY_0005)) {
+		fresh = notify_relative(watch, to);
+		if (old && fresh && RULE(CORE_NOTIFY_0005) &&
+			notify_beside(from, to)) {
 			notify_record(watch, old, FILE_ACTION_RENAMED_OLD_NAME);
-			notify_record(watch, new, FILE_ACTION_RENAMED_NEW_NAME);
+			notify_record(
+				watch, fresh, FILE_ACTION_RENAMED_NEW_NAME);
 			continue;
 		}
 		if (old) {
 			notify_record(watch, old, FILE_ACTION_REMOVED);
 		}
-		if (new) {
-			notify_record(watch, new, FILE_ACTION_ADDED);
+		if (fresh) {
+			notify_record(watch, fresh, FILE_ACTION_ADDED);
 		}
 	}
 	notify_flush(engine);
@@ -430,8 +432,8 @@ void cmd_change_notify(struct request *req)
 		notify_answer(req, watch);
 		return;
 	}
-	list_add(&watch->waiting, &work->in_watch);
-	if (!request_park(req, notify_cancelled)) {
-		list_remove(&work->in_watch);
+	/* A request that cannot be parked has failed and is gone. */
+	if (request_park(req, notify_cancelled)) {
+		list_add(&watch->waiting, &work->in_watch);
 	}
 }
