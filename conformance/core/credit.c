@@ -150,9 +150,17 @@ CONF_TEST(core, charge_zero_consumes_one_message_id,
 	struct peer *a = client(t);
 	struct file *f = need_file(a, "x", NULL);
 	need_ok(t, file_write(f, 0, "data", 4));
-	need_ok(t, read_charged(f, 4, 0));
+	struct reply *r = read_charged(f, 4, 0);
+	need_ok(t, r);
 	check_ok(t, peer_call(a, &smb2_echo_request_type, &echo),
 		CORE_CREDIT_0010);
+	step(t, "ECHO with the MessageId of the READ");
+	struct request *again = pdu_send(echo_at(a, r->request->message_id));
+	struct reply *second = peer_wait_ms(again, 1000);
+	check(t, second,
+		second->outcome != REPLY_ARRIVED ||
+			second->status != STATUS_SUCCESS,
+		CORE_CREDIT_0010, "the MessageId is used up");
 }
 
 CONF_TEST(core, large_request_without_charge,

@@ -182,10 +182,21 @@ CONF_TEST(core, pattern_is_kept,
 	RULES(CORE_QUERYDIR_0009))
 {
 	struct peer *a = client(t);
-	struct file *d = directory_with(a, three, 3);
-	need_ok(t, scan(d, SMB2_RETURN_SINGLE_ENTRY, "*eta"));
-	check_status(
-		t, scan(d, 0, "*"), STATUS_NO_MORE_FILES, CORE_QUERYDIR_0009);
+	struct file *d = need_directory(a, "d");
+	for (unsigned int i = 0; i < 10; i++) {
+		need_ok(t, file_close(need_file(
+				   a, test_text(t, "d\\x%u", i), NULL)));
+		need_ok(t, file_close(need_file(
+				   a, test_text(t, "d\\y%u", i), NULL)));
+	}
+	need_ok(t, scan(d, SMB2_RETURN_SINGLE_ENTRY, "x*"));
+	struct reply *r = scan(d, 0, "*");
+	need_ok(t, r);
+	for (unsigned int i = 0; i < 10; i++) {
+		check_number(t, r, count_name(r, test_text(t, "y%u", i)), 0,
+			test_text(t, "entries of \"y%u\"", i),
+			CORE_QUERYDIR_0009);
+	}
 }
 
 CONF_TEST(

@@ -298,11 +298,12 @@ CONF_TEST(core, extended_attributes_are_returned,
 	need_ok(t, file_set(f, SMB2_0_INFO_FILE, FileFullEaInformation,
 			   encoded(t, &file_full_ea_information_type, &ea)));
 	struct reply *r = query_class(f, FileFullEaInformation);
-	need_ok(t, r);
+	check_ok(t, r, CORE_QUERYINFO_0015);
 	struct wire_list list =
 		wire_list_of(&file_full_ea_information_type, query_data(r));
-	struct file_full_ea_information seen;
-	need(t, wire_list_next(&list, &seen, NULL) > 0, "an attribute");
+	struct file_full_ea_information seen = {0};
+	check(t, r, wire_list_next(&list, &seen, NULL) > 0, CORE_QUERYINFO_0015,
+		"an attribute is returned");
 	check_bytes(t, r, seen.ea_name, text_bytes("NAME"), "EaName",
 		CORE_QUERYINFO_0015);
 	check_bytes(t, r, seen.ea_value, text_bytes("value"), "EaValue",

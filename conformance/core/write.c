@@ -160,7 +160,12 @@ CONF_TEST(core, write_of_nothing, "WRITE of no bytes changes nothing",
 {
 	struct peer *a = client(t);
 	struct file *f = need_file(a, "x", NULL);
-	struct reply *r = file_write(f, 1000, "", 0);
+	struct smb2_write_request write = write_of(f);
+	write.data_offset = 0x70;
+	write.length = 0;
+	write.offset = 1000;
+	write.buffer.n = 0;
+	struct reply *r = write_as(f, &write);
 	check_ok(t, r, CORE_WRITE_0010);
 	need_ok(t, r);
 	check_field(t, r, SMB2_WRITE_RESPONSE_F_COUNT, 0, CORE_WRITE_0010);

@@ -60,18 +60,18 @@ static enum signature verify(struct peer *peer, const struct reply *reply)
 	return SIGNATURE_BAD;
 }
 
-static void decode(struct reply *reply)
+static void decode(struct reply *reply, struct wire_view pdu)
 {
 	struct test *t = reply->peer->t;
 	void *body;
 
-	reply->type = wire_message_type_of(reply->pdu);
+	reply->type = wire_message_type_of(pdu);
 	if (reply->type == NULL) {
 		reply->fault.why = "no such message";
 		return;
 	}
 	body = test_alloc(t, reply->type->c_size);
-	if (wire_decode(reply->type, reply->pdu, body, &reply->fault) == 0) {
+	if (wire_decode(reply->type, pdu, body, &reply->fault) == 0) {
 		reply->body = body;
 	}
 }
@@ -81,17 +81,80 @@ static struct request *find(struct peer *peer, uint64_t message_id)
 	struct request *r;
 
 	for (r = peer->requests; r != NULL; r = r->next) {
-		if (r->message_id == message_id && r->reply == NULL) {
+		if (r->message_id == message_id && r->reply == NULL &&
+			r->command != SMB2_CANCEL) {
 			return r;
 		}
 	}
 	return NULL;
 }
 
-static void deliver(struct reply *reply)
+/* The request that a message answers. One with a MessageId that was never
+ * sent goes to the oldest request of its command, or the only one there is,
+ * so that a test can judge it. */
+static struct request *answered(struct peer *peer, struct wire_view pdu)
+{
+	uint64_t message_id = wire_get64(pdu.p + 24);
+	uint16_t command = wire_get16(pdu.p + 12);
+	struct request *r = find(peer, message_id), *same = NULL, *any = NULL;
+	unsigned int count = 0;
+
+	if (r != NULL ||
+		(message_id == UINT64_MAX && command == SMB2_OPLOCK_BREAK)) {
+		return r;
+	}
+	for (r = peer->requests; r != NULL; r = r->next) {
+		if (r->message_id == message_id) {
+			return NULL; /* a second answer */
+		}
+		if (r->reply == NULL) {
+			any = r;
+			count++;
+			same = r->command == command ? r : same;
+		}
+	}
+	return same != NULL ? same : count == 1 ? any : NULL;
+}
+
+static bool is_error(uint32_t status)
+{
+	return (status & 0xc0000000u) == 0xc0000000u;
+}
+
+/* The message as it should be where StructureSize, direction or command are
+ * wrong: what the tests judge is reply->pdu, this is what is decoded. */
+static struct wire_view mended(
+	struct peer *peer, struct wire_view pdu, const struct request *request)
+{
+	uint8_t *copy = test_alloc(peer->t, pdu.n);
+	struct wire_view view = {copy, pdu.n};
+	const struct wire_type *type;
+	uint16_t size;
+
+	memcpy(copy, pdu.p, pdu.n);
+	wire_put16(copy + 4, 64);
+	if (request != NULL) {
+		wire_put16(copy + 12, request->command);
+	}
+	wire_put32(copy + 16,
+		wire_get32(copy + 16) | (uint32_t)SMB2_FLAGS_SERVER_TO_REDIR);
+	type = wire_message_type_of(view);
+	if (type != NULL) {
+		size = (uint16_t)type->fields[0].constant;
+		if (wire_get16(copy + 64) != size) {
+			wire_put16(copy + 64,
+				is_error(wire_get32(copy + 8)) ? 9 : size);
+		}
+	}
+	if (memcmp(copy, pdu.p, pdu.n) == 0) {
+		return pdu;
+	}
+	return view;
+}
+
+static void deliver(struct reply *reply, struct request *request)
 {
 	struct peer *peer = reply->peer;
-	struct request *request = find(peer, reply->header.message_id);
 	struct reply **end = &peer->unsolicited;
 
 	peer->credits += reply->header.credits;
@@ -120,13 +183,20 @@ static void receive_element(struct peer *peer, struct wire_view pdu,
 	uint32_t frame, bool encrypted, bool last)
 {
 	struct reply *reply = test_alloc(peer->t, sizeof(*reply));
+	struct request *request = answered(peer, pdu);
+	struct wire_view whole = mended(peer, pdu, request);
 
+	if (whole.p != pdu.p) {
+		log_note(peer->t->log, frame,
+			"%s: StructureSize, direction or command is wrong",
+			peer->name);
+	}
 	reply->peer = peer;
 	reply->frame = frame;
 	reply->pdu = pdu;
 	reply->encrypted = encrypted;
 	reply->last_of_chain = last;
-	if (wire_decode(&smb2_header_type, pdu, &reply->header,
+	if (wire_decode(&smb2_header_type, whole, &reply->header,
 		    &reply->fault) != 0) {
 		log_note(peer->t->log, frame, "%s: not an SMB2 header: %s",
 			peer->name, reply->fault.why);
@@ -139,8 +209,8 @@ static void receive_element(struct peer *peer, struct wire_view pdu,
 				  reply->header.reserved;
 	}
 	reply->signature = verify(peer, reply);
-	decode(reply);
-	deliver(reply);
+	decode(reply, whole);
+	deliver(reply, request);
 }
 
 void receive_message(struct peer *peer, struct wire_view framed)
@@ -162,6 +232,12 @@ void receive_message(struct peer *peer, struct wire_view framed)
 	frame = log_frame(
 		peer->t->log, peer->index, FRAME_RECEIVED, framed, plain);
 	peer->raw = rest;
+	peer->raw_prefix = framed.p[0];
+	peer->raw_transform = (struct wire_view){NULL, 0};
+	if (encrypted && message.n >= CRYPTO_TRANSFORM_SIZE) {
+		peer->raw_transform =
+			bytes_of(peer->t, message.p, CRYPTO_TRANSFORM_SIZE);
+	}
 	peer->raw_frame = frame;
 	peer->raw_count++;
 	if (encrypted && plain.n == 0) {

@@ -51,5 +51,9 @@ void cmd_cancel(struct request *req)
 						  ? STATUS_CANCELLED
 						  : STATUS_SUCCESS);
 	}
+	if (!RULE(CORE_CANCEL_0001)) {
+		request_fail(req, STATUS_CANCELLED);
+		return;
+	}
 	request_end(req, STATUS_SUCCESS);
 }

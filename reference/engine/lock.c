@@ -153,7 +153,15 @@ static void lock_unlock(struct request *req)
 	while (wire_list_next(&list, &element, NULL) > 0) {
 		struct lock *lock =
 			lock_exact(req->open, element.offset, element.length);
+		uint32_t flags = element.flags;
+		uint32_t kind = flags & ~SMB2_LOCKFLAG_FAIL_IMMEDIATELY;
 
+		if ((RULE(CORE_LOCK_0011) && kind != SMB2_LOCKFLAG_UNLOCK) ||
+			(RULE(CORE_LOCK_0012) && kind != flags)) {
+			lock_retry(file);
+			request_fail(req, STATUS_INVALID_PARAMETER);
+			return;
+		}
 		if (!lock) {
 			lock_retry(file);
 			request_fail(req, STATUS_RANGE_NOT_LOCKED);
@@ -316,10 +324,6 @@ static uint32_t lock_check_element(
 	if (RULE(CORE_LOCK_0003) && element->length != 0 &&
 		element->offset + element->length - 1 < element->offset) {
 		return STATUS_INVALID_LOCK_RANGE;
-	}
-	if (unlock && ((RULE(CORE_LOCK_0011) && kind != SMB2_LOCKFLAG_UNLOCK) ||
-			      (RULE(CORE_LOCK_0012) && kind != flags))) {
-		return STATUS_INVALID_PARAMETER;
 	}
 	if (unlock) {
 		return STATUS_SUCCESS;

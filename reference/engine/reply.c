@@ -43,7 +43,7 @@ static uint16_t reply_credits(struct request *req, bool interim)
 	if (interim && !RULE(CORE_ASYNC_0007)) {
 		return 0;
 	}
-	if (!RULE(CORE_CREDIT_0008)) {
+	if (wanted == 1 && !RULE(CORE_CREDIT_0008)) {
 		wanted = 0;
 	}
 	if (req->header.command == SMB2_NEGOTIATE && !RULE(CORE_CREDIT_0006)) {
@@ -67,10 +67,13 @@ static struct smb2_header reply_header(
 	header.message_id =
 		RULE(CORE_HEADER_0004) ? req->header.message_id : UINT64_MAX;
 	header.reserved = req->header.reserved;
-	if (RULE(CORE_HEADER_0006)) {
+	/* The two that hand out an id are rules of their own. */
+	if (RULE(CORE_HEADER_0006) ||
+		req->header.command == SMB2_TREE_CONNECT) {
 		header.tree_id = req->header.tree_id;
 	}
-	if (RULE(CORE_HEADER_0005)) {
+	if (RULE(CORE_HEADER_0005) ||
+		req->header.command == SMB2_SESSION_SETUP) {
 		header.session_id = req->header.session_id;
 	}
 	if (req->header.command == SMB2_NEGOTIATE) {
@@ -101,12 +104,15 @@ static int encode_header(const struct request *req,
 		.credits = sync->credits,
 		.flags = sync->flags,
 		.message_id = sync->message_id,
-		.async_id = RULE(CORE_ASYNC_0010) ? req->async_id
-						  : req->async_id + 1,
+		.async_id = req->async_id,
 		.session_id = sync->session_id,
 	};
-	if (sync->status == STATUS_PENDING && !RULE(CORE_ASYNC_0004)) {
+	bool interim = sync->status == STATUS_PENDING;
+	if (interim && !RULE(CORE_ASYNC_0004)) {
 		header.async_id = 0;
+	}
+	if (!interim && !RULE(CORE_ASYNC_0010)) {
+		header.async_id++;
 	}
 	return smb2_header_async_encode(&header, out);
 }
