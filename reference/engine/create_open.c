@@ -31,6 +31,29 @@ static void create_opened(struct request *req)
 	create_reply(req);
 }
 
+static void create_resized(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct create_work *work = req->work;
+
+	if (open_lost(req)) {
+		return;
+	}
+	if (op->result == 0) {
+		work->stat = op->stat;
+	}
+	create_opened(req);
+}
+
+static void create_allocated(struct files_op *op)
+{
+	struct request *req = op->ctx;
+
+	if (!open_lost(req)) {
+		request_submit(req, FILES_STAT, create_resized);
+	}
+}
+
 /* Attributes and allocation of an overwritten file. */
 static void create_overwritten(struct files_op *op)
 {
@@ -45,7 +68,16 @@ static void create_overwritten(struct files_op *op)
 	}
 	notify_modified(
 		req->open, NOTIFY_SIZE | NOTIFY_LAST_WRITE | NOTIFY_ATTRIBUTES);
-	create_opened(req);
+	/* notify_modified() may let others run. */
+	if (open_lost(req)) {
+		return;
+	}
+	if (!work->contexts.allocation || !RULE(CORE_CREATE_0055)) {
+		create_opened(req);
+		return;
+	}
+	op->offset = work->contexts.allocation_size;
+	request_submit(req, FILES_ALLOCATE, create_allocated);
 }
 
 static void create_truncated(struct request *req)
