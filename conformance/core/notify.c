@@ -150,7 +150,11 @@ CONF_TEST(core, rename_is_reported, "a rename is reported as old and new name",
 	RULES(CORE_NOTIFY_0005, CORE_NOTIFY_0011))
 {
 	struct peer *a = client(t);
-	struct file *d = need_directory(a, "d");
+	need_ok(t, file_close(need_directory(a, "d")));
+	/* No DELETE access: that would stand in the way of the rename. */
+	struct file *d = need_file(a, "d",
+		&(struct create_options){.access = FILE_LIST_DIRECTORY,
+			.options = FILE_DIRECTORY_FILE});
 	struct file *f = need_file(a, "d\\old", NULL);
 	struct request *notify = watch(d, NAMES, false, 1024);
 	need_ok(t, file_rename(f, "d\\new", false));
