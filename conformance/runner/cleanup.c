@@ -63,6 +63,27 @@ static void empty(
 	}
 }
 
+/* A read-only file is deleted after it is no more. */
+static void make_writable(struct peer *p, const char *path)
+{
+	const struct file_basic_information basic = {
+		.file_attributes = FILE_ATTRIBUTE_NORMAL};
+	struct reply *r = file_create(p, path,
+		&(struct create_options){
+			.access = FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES,
+			.disposition = DISPOSITION(FILE_OPEN),
+			.options = FILE_OPEN_REPARSE_POINT});
+	struct file *f;
+
+	if (r->outcome != REPLY_ARRIVED || r->status != STATUS_SUCCESS) {
+		return;
+	}
+	f = file_of(r);
+	file_set(f, SMB2_0_INFO_FILE, FileBasicInformation,
+		encoded(p->t, &file_basic_information_type, &basic));
+	file_close(f);
+}
+
 /* path begins at the share's root, with a backslash. */
 static bool remove_tree(struct peer *p, const char *path, unsigned int depth)
 {
@@ -83,6 +104,9 @@ static bool remove_tree(struct peer *p, const char *path, unsigned int depth)
 	if ((opened->file_attributes & FILE_ATTRIBUTE_DIRECTORY) != 0 &&
 		(opened->file_attributes & FILE_ATTRIBUTE_REPARSE_POINT) == 0) {
 		empty(p, f, path, depth);
+	}
+	if ((opened->file_attributes & FILE_ATTRIBUTE_READONLY) != 0) {
+		make_writable(p, path);
 	}
 	gone = file_delete(f)->status == STATUS_SUCCESS;
 	file_close(f);
