@@ -258,10 +258,15 @@ CONF_TEST(self, word_forbid, "forbid_reply and forbid_notification",
 /* --- messages by hand
  * -------------------------------------------------------------- */
 
-/* The server answers WRITE with what it received, as READ data. */
+/* The server answers WRITE with what it received, behind 80 bytes. */
+static struct wire_view echoed(const struct reply *r)
+{
+	return wire_view_sub(r->pdu, 80, r->pdu.n > 80 ? r->pdu.n - 80 : 0);
+}
+
 static struct wire_view returned(struct pdu *pdu)
 {
-	return read_data(pdu_call(pdu));
+	return echoed(pdu_call(pdu));
 }
 
 CONF_TEST(self, mutation, "set, xor, add, truncate, extend", RULES(A_MUST))
@@ -308,4 +313,19 @@ CONF_TEST(self, compound, "a compound and its replies", RULES(A_MUST))
 	chain_call(c);
 	check_ok(t, c->replies[0], A_MUST);
 	check_status(t, c->replies[1], STATUS_FILE_CLOSED, A_MUST);
+}
+
+/* More than one packet of the capture in each direction. */
+CONF_TEST(self, large, "a message of several segments", RULES(A_MUST))
+{
+	static uint8_t bytes[200000];
+	struct smb2_write_request w = {.buffer = {bytes, sizeof(bytes)}};
+	struct peer *a = connected(t);
+	struct reply *r;
+
+	test_random(t, bytes, sizeof(bytes));
+	r = peer_call(a, &smb2_write_request_type, &w);
+	check_bytes(t, r, wire_view_sub(echoed(r), 112, sizeof(bytes)),
+		wire_view_of(bytes, sizeof(bytes)), "Data", A_MUST);
+	check_status(t, r, STATUS_PENDING, A_MUST);
 }
