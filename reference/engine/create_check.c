@@ -125,7 +125,8 @@ static uint32_t create_check_name(struct request *req)
 	if (!RULE(CORE_CREATE_0045)) {
 		work->stream = false;
 	}
-	if (RULE(CORE_CREATE_0048) && work->name.stream[0] != 0 &&
+	if (RULE(CORE_CREATE_0048) &&
+		(work->name.stream[0] != 0 || work->name.data) &&
 		(options & FILE_DIRECTORY_FILE)) {
 		return STATUS_NOT_A_DIRECTORY;
 	}

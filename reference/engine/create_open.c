@@ -279,12 +279,26 @@ static bool create_reparse(struct request *req)
 	return true;
 }
 
+/* Is the stream, or the file that it belongs to, marked for deletion? */
+static bool create_is_leaving(const struct request *req)
+{
+	const struct create_work *work = req->work;
+	const struct files_port *port = req->tree->share->config.files;
+	const struct file *file = file_find(req->engine, port, &work->stat,
+		work->stream ? work->name.stream : NULL);
+	const struct file *base =
+		file_find(req->engine, port, &work->stat, NULL);
+
+	return RULE(CORE_CREATE_0044) &&
+	       ((file && file->delete_pending) ||
+		       (base && base->delete_pending));
+}
+
 void create_existing(struct request *req)
 {
 	struct create_work *work = req->work;
 	uint32_t disposition = work->body.create_disposition;
 	uint32_t status = create_check_type(work);
-	struct file *file;
 
 	work->truncate = disposition == FILE_SUPERSEDE ||
 			 disposition == FILE_OVERWRITE ||
@@ -292,9 +306,7 @@ void create_existing(struct request *req)
 	if (!status && create_reparse(req)) {
 		return;
 	}
-	file = file_find(req->engine, req->tree->share->config.files,
-		&work->stat, work->stream ? work->name.stream : NULL);
-	if (!status && file && file->delete_pending && RULE(CORE_CREATE_0044)) {
+	if (!status && create_is_leaving(req)) {
 		status = STATUS_DELETE_PENDING;
 	}
 	if (!status) {

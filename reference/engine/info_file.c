@@ -360,12 +360,25 @@ static void file_main_stream(struct files_op *op)
 		request_fail(req, status_of_errno(op->result));
 		return;
 	}
-	/* The size shown is that of the stream that is open; a directory has
-	 * no main stream. */
-	if (!op->stat.directory && !req->open->file->stream) {
+	/* A directory has no main stream. */
+	if (!op->stat.directory) {
 		file_put_stream(req, "", &op->stat);
 	}
 	request_submit(req, FILES_STREAMS, file_streams);
+}
+
+/* The node of a stream knows the size of that stream only. */
+static void file_streams_begin(struct request *req)
+{
+	const struct file *file = req->open->file;
+
+	if (!file->stream) {
+		request_submit(req, FILES_STAT, file_main_stream);
+		return;
+	}
+	req->op.path = file->path;
+	req->op.open = (struct files_open){0};
+	request_submit(req, FILES_LOOKUP, file_main_stream);
 }
 
 static bool file_put_ea(
@@ -516,7 +529,7 @@ void info_file(struct request *req, const struct smb2_query_info_request *body)
 	switch (work->info_class) {
 	case FileStreamInformation:
 		if (file_list_begin(req)) {
-			request_submit(req, FILES_STAT, file_main_stream);
+			file_streams_begin(req);
 		}
 		break;
 	case FileFullEaInformation:
