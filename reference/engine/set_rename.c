@@ -129,6 +129,38 @@ static uint32_t rename_parse(struct request *req, struct wire_view name)
 	return status;
 }
 
+/* A new name in a directory counts as an open of it for writing that does not
+ * let others delete it. [MS-FSA] 2.1.5.15.11 */
+static uint32_t rename_check_directory(
+	struct request *req, struct files_port *port)
+{
+	const struct rename_work *work = req->work;
+	struct share_claim mine = {
+		FILE_WRITE_DATA, FILE_SHARE_READ | FILE_SHARE_WRITE};
+	const char *slash = strrchr(work->name.path, '/');
+	size_t n = slash ? (size_t)(slash - work->name.path) : 0;
+	char path[LIMIT_PATH];
+	struct file *directory;
+
+	memcpy(path, work->name.path, n);
+	path[n] = 0;
+	directory = file_at(req->engine, port, path);
+	if (!directory) {
+		return STATUS_SUCCESS;
+	}
+	list_each(open, &directory->opens, struct open, in_file)
+	{
+		struct share_claim theirs = {
+			open->granted_access, open->share_access};
+
+		if (open != req->open && (theirs.access & DELETE) &&
+			!sharemode_compatible(mine, theirs)) {
+			return STATUS_SHARING_VIOLATION;
+		}
+	}
+	return STATUS_SUCCESS;
+}
+
 static uint32_t rename_check(struct request *req)
 {
 	struct rename_work *work = req->work;
@@ -152,7 +184,7 @@ static uint32_t rename_check(struct request *req)
 			target->device != file->device)) {
 		return STATUS_ACCESS_DENIED;
 	}
-	return STATUS_SUCCESS;
+	return rename_check_directory(req, port);
 }
 
 void set_info_rename(
