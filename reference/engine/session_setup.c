@@ -261,7 +261,11 @@ static void finish(struct setup *setup, const struct auth_result *result)
 	uint32_t status = 0;
 
 	if (setup->again) {
-		session->identity = result->identity;
+		/* A valid session stays its user's, whoever proved himself;
+		 * only an expired one has lost its security context. */
+		if (session->state == SESSION_IN_PROGRESS) {
+			session->identity = result->identity;
+		}
 		spoil_again(session);
 	} else {
 		status = establish(setup, result);
