@@ -135,12 +135,21 @@ conformance:
 prove: all $(OUT)/bin/smb3xd-faulty
 	@tools/run/prove --build $(BUILD)
 
+# The matrix in README.md, from the result files that are committed.
+results: $(OUT)/bin/smb3x-check
+	@tools/run/matrix $<
+
+check-readme: $(OUT)/bin/smb3x-check
+	@tools/run/matrix $< --check
+
+CHECKS += check-readme
+
 clean:
 	rm -rf $(BUILD)
 
 FORCE:
 
 .PHONY: all setup check check-all check-unit check-asan conformance prove \
-        fuzz fuzz-short clean FORCE
+        results check-readme fuzz fuzz-short clean FORCE
 
 -include $(sort $(patsubst %.o,%.d,$(ALL_OBJ)))
