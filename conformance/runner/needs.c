@@ -62,6 +62,9 @@ static bool met(const struct target *target, const struct need *need,
 		break;
 	}
 	fact = fact_of(target, need);
+	if (fact == NULL && !target->probed) { /* it ended before that */
+		return true;
+	}
 	if (fact == NULL) {
 		snprintf(ret_reason, 200,
 			"needs %.80s, which the probe does not know",
@@ -78,7 +81,7 @@ bool needs_met(const struct target *target, const struct conf_test *test,
 {
 	unsigned int i;
 
-	if (!target->probed) { /* --no-probe */
+	if (target->dialect_max == 0) { /* --no-probe */
 		return true;
 	}
 	for (i = 0; i < CONF_NEEDS_MAX; i++) {

@@ -288,6 +288,27 @@ struct reply *peer_session_setup(
 	return peer_setup(peer, &(struct setup_options){.client = options});
 }
 
+struct reply *peer_setup_first(struct peer *peer)
+{
+	static const struct setup_options how;
+	struct logon logon = {
+		.peer = peer,
+		.how = &how,
+		.session = test_alloc(peer->t, sizeof(*logon.session)),
+	};
+	struct wire_view out;
+	bool done = false;
+	int r;
+
+	logon.auth = begin_auth(&logon);
+	r = authclient_step(logon.auth, peer->security_buffer, &out, &done);
+	conf_need(peer->t, NULL, r == 0, "an authentication token (%s)",
+		authclient_error(logon.auth));
+	exchange(&logon, out);
+	authclient_end(logon.auth);
+	return logon.reply;
+}
+
 struct reply *peer_setup_token(struct peer *peer, struct wire_view token)
 {
 	struct smb2_session_setup_request r = {

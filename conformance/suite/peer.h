@@ -90,7 +90,9 @@ struct peer {
 	struct reply *unsolicited; /* breaks that nobody took yet */
 	uint8_t *input;
 	size_t input_size, input_cap;
-	struct wire_view raw; /* the newest message, decrypted */
+	struct wire_view raw;           /* the newest message, decrypted */
+	struct wire_view raw_transform; /* its TRANSFORM_HEADER, or empty */
+	uint8_t raw_prefix;             /* first byte of its length prefix */
 	uint32_t raw_frame;
 	unsigned int raw_count, raw_taken;
 };
@@ -209,6 +211,8 @@ struct setup_options {
 	bool unsigned_binding; /* binding request without signature */
 };
 struct reply *peer_setup(struct peer *peer, const struct setup_options *how);
+/* The first SESSION_SETUP of a logon, no more: its reply. */
+struct reply *peer_setup_first(struct peer *peer);
 /* One SESSION_SETUP with any token, no more: its reply. */
 struct reply *peer_setup_token(struct peer *peer, struct wire_view token);
 /* Connects a share; NULL = the target's. On success peer->tree is set. */

@@ -445,18 +445,22 @@ bool conf_signed(
 	return finish(t, &c, reply->signature == wanted);
 }
 
-bool conf_closed(struct test *t, struct peer *peer, enum rule_id rule)
+bool conf_closed(
+	struct test *t, struct peer *peer, bool silently, enum rule_id rule)
 {
+	unsigned int before = peer->raw_count;
 	bool closed = peer_closed_within(peer, REPLY_TIMEOUT_MS);
+	bool answered = silently && peer->raw_count != before;
 	struct record_check c = begin(t, CHECK_RULE, NULL, rule);
 
 	c.head.peer = peer->index;
 	c.frame = closed ? peer->closed_frame : t->log->packets;
 	snprintf(c.field, sizeof(c.field), "connection");
-	snprintf(c.expected, sizeof(c.expected), "ended by the server");
-	snprintf(c.seen, sizeof(c.seen), "%s",
+	snprintf(c.expected, sizeof(c.expected), "ended by the server%s",
+		silently ? " without an answer" : "");
+	snprintf(c.seen, sizeof(c.seen), "%s%s", answered ? "answered, " : "",
 		closed ? "ended by the server" : "still open");
-	return finish(t, &c, closed);
+	return finish(t, &c, closed && !answered);
 }
 
 bool conf_alive(struct test *t, struct peer *peer, enum rule_id rule)

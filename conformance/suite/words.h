@@ -132,10 +132,13 @@
 #define check_encrypted(t, reply, rule) \
 	CONF_AT(t, conf_true((t), (reply), (reply)->encrypted, RULE_##rule, \
 			   "the response is encrypted"))
+/* The server ends the connection. */
+#define check_closed(t, peer, rule) rule_closed(t, peer, RULE_##rule)
+#define rule_closed(t, peer, rule) \
+	CONF_AT(t, conf_closed((t), (peer), false, (rule)))
 /* The server ends the connection, and answers nothing before. */
-#define check_closed(t, peer, rule) \
-	CONF_AT(t, conf_closed((t), (peer), RULE_##rule))
-#define rule_closed(t, peer, rule) CONF_AT(t, conf_closed((t), (peer), (rule)))
+#define check_closed_silently(t, peer, rule) \
+	CONF_AT(t, conf_closed((t), (peer), true, RULE_##rule))
 /* The connection still serves: an ECHO is answered. */
 #define check_alive(t, peer, rule) \
 	CONF_AT(t, conf_alive((t), (peer), RULE_##rule))
@@ -198,7 +201,8 @@ bool conf_true(struct test *t, const struct reply *reply, bool held,
 	__attribute__((format(printf, 5, 6)));
 bool conf_signed(struct test *t, const struct reply *reply, bool want,
 	enum rule_id rule);
-bool conf_closed(struct test *t, struct peer *peer, enum rule_id rule);
+bool conf_closed(
+	struct test *t, struct peer *peer, bool silently, enum rule_id rule);
 bool conf_alive(struct test *t, struct peer *peer, enum rule_id rule);
 bool conf_forbid_notification(
 	struct test *t, struct peer *peer, unsigned int ms, enum rule_id rule);
