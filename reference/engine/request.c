@@ -267,7 +267,9 @@ bool request_park(struct request *req, request_cancel *on_cancel)
 	refusal = park_refusal(req);
 	if (refusal) {
 		request_cancel_now(req, refusal);
-	} else if (RULE(CORE_ASYNC_0001)) {
+		return false;
+	}
+	if (RULE(CORE_ASYNC_0001)) {
 		reply_interim(req);
 	}
 	return true;

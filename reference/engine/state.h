@@ -255,7 +255,8 @@ void request_submit(struct request *req, enum files_verb verb,
  * session, tree or connection ends; it must end the request, with
  * req->cancel_status or what the command's section says. It runs at once, from
  * inside, when the request may not wait: beyond LIMIT_ASYNC, or in the midst of
- * a compound (which [MS-SMB2] 3.3.5.2.7 allows to fail). Always true. */
+ * a compound (which [MS-SMB2] 3.3.5.2.7 allows to fail):
+ * then false is returned, and req is gone. */
 bool request_park(struct request *req, request_cancel *on_cancel);
 
 /* Finds the open that a FileId names (related compounds: the one of the
