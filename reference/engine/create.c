@@ -64,7 +64,8 @@ static void create_found(struct files_op *op)
 	if (op->result == 0) {
 		work->node = op->node;
 		work->stat = op->stat;
-		strcpy(work->path, op->actual_name);
+		memcpy(work->path, op->actual_name,
+			strlen(op->actual_name) + 1);
 		create_existing(req);
 		return;
 	}

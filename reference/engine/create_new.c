@@ -169,7 +169,7 @@ static void create_made(struct files_op *op)
 	work->node = op->node;
 	work->stat = op->stat;
 	work->created = true;
-	strcpy(work->path, op->actual_name);
+	memcpy(work->path, op->actual_name, strlen(op->actual_name) + 1);
 	work->granted = work->desired;
 	work->maximal = ACCESS_FILE_ALL & (req->tree->maximal_access);
 	if (work->maximum) {

@@ -103,9 +103,7 @@ static int fs_others(
 		return file_fs_sector_size_information_encode(
 			&(struct file_fs_sector_size_information){FS_SECTOR,
 				fs->block_size, fs->block_size, fs->block_size,
-				SSINFO_FLAGS_ALIGNED_DEVICE |
-					SSINFO_FLAGS_PARTITION_ALIGNED_ON_DEVICE,
-				0, 0},
+				SSINFO_FLAGS_ALIGNED_DEVICE, 0, 0},
 			out);
 	case FileFsObjectIdInformation:
 		wire_put64(id.object_id.b, fs->serial);

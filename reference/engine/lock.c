@@ -210,10 +210,9 @@ static void lock_wait(
 	work->offset = element->offset;
 	work->length = element->length;
 	work->exclusive = element->flags & SMB2_LOCKFLAG_EXCLUSIVE_LOCK;
-	/* A request that cannot be parked has failed and is gone. */
-	if (request_park(req, lock_cancelled)) {
-		list_add(&work->open->file->lock_waiters, &work->in_waiters);
-	}
+	/* One that may not wait ends through lock_cancelled(). */
+	list_add(&work->open->file->lock_waiters, &work->in_waiters);
+	request_park(req, lock_cancelled);
 }
 
 static void lock_lock(struct request *req)

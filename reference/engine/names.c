@@ -169,7 +169,7 @@ uint32_t name_parse_stream(struct wire_view utf16, char *ret_stream)
 		status = STATUS_OBJECT_NAME_INVALID;
 	}
 	if (!status) {
-		strcpy(ret_stream, name.stream);
+		memcpy(ret_stream, name.stream, strlen(name.stream) + 1);
 	}
 	return status;
 }

@@ -432,8 +432,7 @@ void cmd_change_notify(struct request *req)
 		notify_answer(req, watch);
 		return;
 	}
-	/* A request that cannot be parked has failed and is gone. */
-	if (request_park(req, notify_cancelled)) {
-		list_add(&watch->waiting, &work->in_watch);
-	}
+	/* One that may not wait ends through notify_cancelled(). */
+	list_add(&watch->waiting, &work->in_watch);
+	request_park(req, notify_cancelled);
 }

@@ -300,7 +300,7 @@ static uint32_t dir_pattern(struct request *req)
 	/* An empty pattern goes on with the one before. */
 	if (!search->started || ((again || restart) && n > 0) ||
 		(!RULE(CORE_QUERYDIR_0009) && n > 0)) {
-		strcpy(search->pattern, pattern);
+		memcpy(search->pattern, pattern, strlen(pattern) + 1);
 	}
 	search->started = true;
 	return STATUS_SUCCESS;

@@ -215,7 +215,8 @@ void set_info_rename(
 		set_info_reply(req, status);
 		return;
 	}
-	strcpy(work->from, req->open->file->path);
+	memcpy(work->from, req->open->file->path,
+		strlen(req->open->file->path) + 1);
 	req->op.node = req->open->node;
 	req->op.path = work->name.path;
 	req->op.stream = work->stream ? work->name.stream : NULL;

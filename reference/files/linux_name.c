@@ -88,7 +88,8 @@ static bool lx_scan(int dirfd, const char *name, char *ret_name, size_t size)
 	while (!found && (entry = readdir(dir))) {
 		if (text_equal_nocase(entry->d_name, name) &&
 			strlen(entry->d_name) < size) {
-			strcpy(ret_name, entry->d_name);
+			memcpy(ret_name, entry->d_name,
+				strlen(entry->d_name) + 1);
 			found = true;
 		}
 	}
@@ -181,7 +182,7 @@ int lx_resolve(struct lx_share *share, const char *path, bool nocase,
 	fd = lx_openat(share->root, path, O_PATH, 0);
 	if (fd >= 0) {
 		close(fd);
-		strcpy(ret_actual, path);
+		memcpy(ret_actual, path, strlen(path) + 1);
 		*ret_found = true;
 		return 0;
 	}
@@ -196,7 +197,7 @@ int lx_resolve(struct lx_share *share, const char *path, bool nocase,
 		return fd;
 	}
 	close(fd);
-	strcpy(ret_actual, path);
+	memcpy(ret_actual, path, strlen(path) + 1);
 	*ret_found = false;
 	return 0;
 }

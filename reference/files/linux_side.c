@@ -421,7 +421,7 @@ int lx_set_ea(struct files_node *node, struct files_op *op)
 		if (strlen(op->name) >= sizeof walk.found) {
 			return -ENAMETOOLONG;
 		}
-		strcpy(walk.found, op->name);
+		memcpy(walk.found, op->name, strlen(op->name) + 1);
 	}
 	snprintf(full, sizeof full, LX_USER "%s", walk.found);
 	if (strncasecmp(full, LX_OWN, strlen(LX_OWN)) == 0) {

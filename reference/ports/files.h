@@ -27,37 +27,37 @@
 struct files_node; /* an open file, directory or stream of the driver */
 
 enum files_verb {
-	FILES_OPEN,      /* path, stream, open -> node, stat, created */
-	FILES_CLOSE,     /* node is gone afterwards, whatever result says */
-	FILES_STAT,      /* node -> stat */
-	FILES_LOOKUP,    /* path -> stat, name on disk (no node) */
-	FILES_READ,      /* node, offset, size, data -> transferred */
-	FILES_WRITE,     /* node, offset, size, data -> transferred */
-	FILES_FLUSH,     /* node: data and metadata reach the disk */
-	FILES_SET_STAT,  /* node, set: times, dos_attributes */
-	FILES_TRUNCATE,  /* node, offset = new end of file */
-	FILES_ALLOCATE,  /* node, offset = wanted allocation size */
-	FILES_ZERO,      /* node, offset, size: zero, deallocating if sparse */
-	FILES_RANGES,    /* node, offset, size -> ranges that hold data */
-	FILES_COPY,      /* node <- source: copy->from, offset, size; clone? */
-	FILES_READDIR,   /* node -> next batch of entries (never "." "..") */
-	FILES_RENAME,    /* node, new path, replace? */
-	FILES_LINK,      /* node, new path, replace? */
-	FILES_UNLINK,    /* node: its name goes; directory must be empty */
-	FILES_STREAMS,   /* node, offset = first wanted -> named streams */
-	FILES_GET_BLOB,  /* node, blob kind -> data, transferred */
-	FILES_SET_BLOB,  /* node, blob kind, data; size 0 removes */
-	FILES_GET_EA,    /* node, offset = first wanted -> EAs */
-	FILES_SET_EA,    /* node, name, data; size 0 removes; names differ in
-	                  * more than case */
-	FILES_STATFS,    /* -> fs */
-	FILES_REOPEN,    /* node, open: the rights of open.read/write, and
-	                  * truncation when open.how says so */
+	FILES_OPEN,     /* path, stream, open -> node, stat, created */
+	FILES_CLOSE,    /* node is gone afterwards, whatever result says */
+	FILES_STAT,     /* node -> stat */
+	FILES_LOOKUP,   /* path -> stat, name on disk (no node) */
+	FILES_READ,     /* node, offset, size, data -> transferred */
+	FILES_WRITE,    /* node, offset, size, data -> transferred */
+	FILES_FLUSH,    /* node: data and metadata reach the disk */
+	FILES_SET_STAT, /* node, set: times, dos_attributes */
+	FILES_TRUNCATE, /* node, offset = new end of file */
+	FILES_ALLOCATE, /* node, offset = wanted allocation size */
+	FILES_ZERO,     /* node, offset, size: zero, deallocating if sparse */
+	FILES_RANGES,   /* node, offset, size -> ranges that hold data */
+	FILES_COPY,     /* node <- source: copy->from, offset, size; clone? */
+	FILES_READDIR,  /* node -> next batch of entries (never "." "..") */
+	FILES_RENAME,   /* node, new path, replace? */
+	FILES_LINK,     /* node, new path, replace? */
+	FILES_UNLINK,   /* node: its name goes; directory must be empty */
+	FILES_STREAMS,  /* node, offset = first wanted -> named streams */
+	FILES_GET_BLOB, /* node, blob kind -> data, transferred */
+	FILES_SET_BLOB, /* node, blob kind, data; size 0 removes */
+	FILES_GET_EA,   /* node, offset = first wanted -> EAs */
+	FILES_SET_EA,   /* node, name, data; size 0 removes; names differ in
+			 * more than case */
+	FILES_STATFS,   /* -> fs */
+	FILES_REOPEN,   /* node, open: the rights of open.read/write, and
+			 * truncation when open.how says so */
 };
 
 enum files_create {
-	FILES_OPEN_EXISTING,    /* -ENOENT when missing */
-	FILES_CREATE_NEW,       /* -EEXIST when there */
+	FILES_OPEN_EXISTING, /* -ENOENT when missing */
+	FILES_CREATE_NEW,    /* -EEXIST when there */
 	FILES_OPEN_OR_CREATE,
 	FILES_TRUNCATE_EXISTING, /* overwrite: -ENOENT when missing */
 	FILES_TRUNCATE_OR_CREATE,
@@ -71,25 +71,25 @@ struct files_stat {
 	uint64_t create_time, access_time, write_time, change_time;
 	uint32_t dos_attributes; /* FILE_ATTRIBUTE_*; NORMAL never set here */
 	uint32_t mode, nlink, uid, gid; /* st_mode as POSIX has it */
-	uint32_t reparse_tag;    /* 0 = none */
+	uint32_t reparse_tag;           /* 0 = none */
 	uint32_t ea_size;
 	bool directory;
 };
 
 struct files_open {
 	enum files_create how;
-	enum files_type type;    /* -ENOTDIR, -EISDIR when it is the other */
-	bool nocase;             /* an entry that differs in case is found */
+	enum files_type type;     /* -ENOTDIR, -EISDIR when it is the other */
+	bool nocase;              /* an entry that differs in case is found */
 	bool read, write, append; /* what the node will be used for */
-	bool no_follow;          /* a symbolic link at the end is the target */
-	uint32_t dos_attributes; /* of a file that is made */
-	uint32_t mode;           /* permission bits of a file that is made */
-	uint64_t allocation;     /* hint, 0 = none */
+	bool no_follow;           /* a symbolic link at the end is the target */
+	uint32_t dos_attributes;  /* of a file that is made */
+	uint32_t mode;            /* permission bits of a file that is made */
+	uint64_t allocation;      /* hint, 0 = none */
 };
 
 /* A directory entry, stream or extended attribute in a batch. */
 struct files_entry {
-	const char *name; /* UTF-8, in the op's text */
+	const char *name;       /* UTF-8, in the op's text */
 	struct files_stat stat; /* directory entries; streams: sizes */
 	struct wire_view value; /* extended attributes; in the op's text */
 };
@@ -106,47 +106,51 @@ struct files_fs {
 	bool sparse, case_sensitive, read_only, clone;
 };
 
-enum files_blob { FILES_BLOB_SECURITY, FILES_BLOB_REPARSE, FILES_BLOB_OBJECT_ID };
+enum files_blob {
+	FILES_BLOB_SECURITY,
+	FILES_BLOB_REPARSE,
+	FILES_BLOB_OBJECT_ID
+};
 
 struct files_op {
 	enum files_verb verb;
 	struct files_port *port;
 	const struct auth_identity *who; /* whose rights */
 	struct files_node *node;
-	const char *path;       /* OPEN, LOOKUP; RENAME, LINK: the new path */
-	const char *stream;     /* OPEN: stream name, NULL = unnamed data */
-	const char *name;       /* EA name */
+	const char *path;   /* OPEN, LOOKUP; RENAME, LINK: the new path */
+	const char *stream; /* OPEN: stream name, NULL = unnamed data */
+	const char *name;   /* EA name */
 	struct files_open open;
-	struct files_stat stat; /* in: SET_STAT (0 = leave alone); out: stat */
-	bool set_attributes;    /* SET_STAT: dos_attributes are to be set */
-	bool replace;           /* RENAME, LINK */
-	bool created;           /* out of OPEN: it was made now */
-	bool truncated;         /* out of OPEN: it was overwritten */
-	bool parent_missing;    /* -ENOENT of OPEN, LOOKUP, RENAME, LINK: a
-	                         * component before the last is not there or
-	                         * is no directory */
-	bool clone;             /* COPY: share extents or fail -EOPNOTSUPP */
+	struct files_stat stat;  /* in: SET_STAT (0 = leave alone); out: stat */
+	bool set_attributes;     /* SET_STAT: dos_attributes are to be set */
+	bool replace;            /* RENAME, LINK */
+	bool created;            /* out of OPEN: it was made now */
+	bool truncated;          /* out of OPEN: it was overwritten */
+	bool parent_missing;     /* -ENOENT of OPEN, LOOKUP, RENAME, LINK: a
+				  * component before the last is not there or
+				  * is no directory */
+	bool clone;              /* COPY: share extents or fail -EOPNOTSUPP */
 	struct files_node *from; /* COPY: source */
 	uint64_t from_offset;
 	uint64_t offset, size;
-	uint8_t *data;          /* READ, GET_BLOB: room for size bytes */
+	uint8_t *data; /* READ, GET_BLOB: room for size bytes */
 	size_t transferred;
 	enum files_blob blob;
 	/* READDIR, STREAMS, GET_EA: up to entry_cap entries are filled;
 	 * entry_count 0 = end. rewind starts READDIR anew. RANGES: ranges. */
 	struct files_entry *entries;
 	size_t entry_cap, entry_count;
-	char *text;             /* room for the entries' names and values: */
-	size_t text_cap;        /* a batch ends early when it is used up */
+	char *text;      /* room for the entries' names and values: */
+	size_t text_cap; /* a batch ends early when it is used up */
 	bool rewind;
 	struct files_range *ranges;
 	size_t range_cap, range_count;
 	struct files_fs fs;
 	char actual_name[1024]; /* out of OPEN, LOOKUP: path as on
-	                         * disk; RENAME, LINK: the new one */
+				 * disk; RENAME, LINK: the new one */
 	int result;             /* 0 or -errno */
 	void (*done)(struct files_op *op);
-	void *ctx;              /* the engine's */
+	void *ctx; /* the engine's */
 };
 
 /* One per share. */

@@ -480,7 +480,7 @@ static unsigned int list(
 	struct world *w, struct files_node *dir, bool rewind, char *ret_names)
 {
 	struct files_op *op = fresh(w, dir);
-	size_t i, j;
+	size_t i, j, n = 0;
 
 	op->rewind = rewind;
 	assert_int_equal(run(w, FILES_READDIR), 0);
@@ -498,7 +498,8 @@ static unsigned int list(
 	}
 	*ret_names = 0;
 	for (i = 0; i < op->entry_count; i++) {
-		strcat(strcat(ret_names, w->entries[i].name), " ");
+		n += (size_t)snprintf(
+			ret_names + n, 1024 - n, "%s ", w->entries[i].name);
 	}
 	return (unsigned int)op->entry_count;
 }
