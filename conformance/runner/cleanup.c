@@ -88,8 +88,9 @@ static void make_writable(struct peer *p, const char *path)
 static bool remove_tree(struct peer *p, const char *path, unsigned int depth)
 {
 	struct reply *r = file_create(p, path,
-		&(struct create_options){
-			.access = 0x00010181, /* DELETE, list, attributes */
+		&(struct create_options){.access = DELETE |
+						   FILE_LIST_DIRECTORY |
+						   FILE_READ_ATTRIBUTES,
 			.disposition = DISPOSITION(FILE_OPEN),
 			.options = FILE_OPEN_REPARSE_POINT});
 	const struct smb2_create_response *opened = r->body;
