@@ -70,7 +70,9 @@ int command_list(const struct options *options)
 	json_open(&out, '[');
 	for (i = 0; i < count; i++) {
 		list_one(&out, &items[i]);
-		printf("%-56s %s\n", items[i].id, items[i].test->title);
+		if (!json_to_stdout(options)) {
+			printf("%-56s %s\n", items[i].id, items[i].test->title);
+		}
 	}
 	json_close(&out, ']');
 	if (options->json != NULL) {

@@ -34,7 +34,8 @@ static const char usage[] =
 	"     is taken from the environment, SMB3X_PASSWORD)\n"
 	"PATTERN: an id (core/read/past_end), its beginning (core/read), a\n"
 	"         shell pattern ('core/*/bad_*') or a rule (CORE-READ-0003)\n"
-	"  --json FILE --junit FILE --tap FILE --html FILE  reports\n"
+	"  --json FILE --junit FILE --tap FILE --html FILE  reports; list and\n"
+	"                       probe print JSON when --json is the last word\n"
 	"  --report DIR         results.json, index.html, evidence of "
 	"failures\n"
 	"  -j N                 tests at a time (default: processors, up to "
@@ -213,6 +214,10 @@ static struct options parse(int argc, char **argv)
 		o.seed = (uint64_t)time(NULL);
 	}
 	o.seed %= 1000000;
+	if (argc > 1 && strcmp(argv[argc - 1], "--json") == 0) {
+		o.json = "-"; /* nothing behind it: standard output */
+		argc--;
+	}
 	while ((c = getopt_long(argc, argv, "j:v", long_options, NULL)) != -1) {
 		take(&o, c, optarg);
 	}
@@ -294,7 +299,9 @@ static int command_probe(struct options *o)
 
 	take_url(o, &target);
 	must_probe(&target, o);
-	probe_print(&target);
+	if (!json_to_stdout(o)) {
+		probe_print(&target);
+	}
 	if (o->json != NULL) {
 		probe_write(&json, &target);
 		must_save(&json, o->json);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "runner/text.h"
 #include "runner/verdict.h"
@@ -29,6 +30,12 @@ struct options {
 	double time_scale;
 	bool strict, keep_all, verbose, no_sanity, no_cleanup, no_probe;
 };
+
+/* JSON is all that standard output is to have. */
+static inline bool json_to_stdout(const struct options *options)
+{
+	return options->json != NULL && strcmp(options->json, "-") == 0;
+}
 
 /* One test, or one row of a table. */
 struct item {

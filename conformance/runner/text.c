@@ -60,7 +60,8 @@ void text_finish(struct text *text)
 
 int text_save(const struct text *text, const char *path)
 {
-	FILE *f = fopen(path, "we");
+	bool standard = strcmp(path, "-") == 0;
+	FILE *f = standard ? stdout : fopen(path, "we");
 	int error = 0;
 
 	if (f == NULL) {
@@ -69,7 +70,7 @@ int text_save(const struct text *text, const char *path)
 	if (text->n != 0 && fwrite(text->p, text->n, 1, f) != 1) {
 		error = -EIO;
 	}
-	if (fclose(f) != 0 && error == 0) {
+	if ((standard ? fflush(f) : fclose(f)) != 0 && error == 0) {
 		error = -errno;
 	}
 	return error;
