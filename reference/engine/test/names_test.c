@@ -46,7 +46,8 @@ static void test_paths(void **state)
 	memset(path, 'x', 255);
 	path[255] = 0;
 	assert_int_equal(parse(path, &name), STATUS_SUCCESS);
-	strcpy(path + 255, "x");
+	path[255] = 'x';
+	path[256] = 0;
 	assert_int_equal(parse(path, &name), STATUS_OBJECT_NAME_INVALID);
 }
 

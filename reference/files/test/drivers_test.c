@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,17 +67,23 @@ static int setup_linux(void **state)
 		       : -1;
 }
 
+static int remove_one(
+	const char *path, const struct stat *stat, int type, struct FTW *where)
+{
+	(void)stat;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
 static int teardown(void **state)
 {
 	struct world *world = *state;
-	char command[128];
 
 	world->port->destroy(world->port);
-	if (*world->root) {
-		snprintf(command, sizeof command, "rm -rf '%s'", world->root);
-		if (system(command) != 0) {
-			return -1;
-		}
+	if (*world->root &&
+		nftw(world->root, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0) {
+		return -1;
 	}
 	free(world);
 	return 0;
