@@ -7,6 +7,10 @@ $(eval $(call library,server,$(SERVER_PARTS)))
 $(eval $(call program,smb3xd,reference/server/main.c,server $(SERVER_LIBS),$(SERVER_LINK)))
 $(eval $(call unit_test,server_config,reference/server/test/config_test.c,server))
 
+# The engine in the simulator: a composition root of its own.
+SIM_ENGINE := $(wildcard reference/server/test/sim_*.c)
+$(eval $(call unit_test,sim_engine,$(SIM_ENGINE),sim engine files crypto ports wire rules,-lgnutls -lpthread))
+
 check-server: $$(OUT)/bin/smb3xd $$(OUT)/bin/smb3x
 	@SMB3X_BIN=$(OUT)/bin $(PYTHON) -m pytest -q -p no:cacheprovider \
 	  reference/server/test

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/* The engine in the simulator; see sim_world.h. */
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "files/memory.h"
+#include "server/test/sim_client.h"
+#include "server/test/sim_world.h"
+
+#define START 133000000000000000ull
+
+void world_broken(struct world *world, const char *format, ...)
+{
+	va_list arguments;
+
+	world->broken = true;
+	fprintf(stderr,
+		"seed %llu, clock %llu: ", (unsigned long long)world->seed,
+		(unsigned long long)world->clock);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
+/* ---- files that take a while ---- */
+
+struct slow_op {
+	struct work work; /* first */
+	struct slow_op *next;
+	struct world_files *files;
+	struct files_op *op;
+	struct files_node *node, *from;
+	bool posted;
+	void (*done)(struct files_op *op);
+	void *ctx;
+};
+
+/* As drivers have it: a CLOSE lets other operations of its node end. */
+static bool busy(const struct world_files *files, const struct slow_op *close)
+{
+	for (const struct slow_op *s = files->under_way; s != NULL;
+		s = s->next) {
+		if (s != close && s->posted &&
+			(s->node == close->node || s->from == close->node)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void post_what_may(struct world_files *files)
+{
+	for (struct slow_op *s = files->under_way; s != NULL; s = s->next) {
+		if (!s->posted && !busy(files, s)) {
+			s->posted = true;
+			work_post(files->work, &s->work);
+		}
+	}
+}
+
+static void slow_finished(struct files_op *op)
+{
+	struct slow_op *slow = op->ctx, **at;
+	struct world_files *files = slow->files;
+
+	op->done = slow->done;
+	op->ctx = slow->ctx;
+	for (at = &files->under_way; *at != slow; at = &(*at)->next) {
+	}
+	*at = slow->next;
+	free(slow);
+	if (op->verb == FILES_CLOSE) {
+		files->nodes--;
+	} else if (op->verb == FILES_OPEN && op->result == 0) {
+		files->nodes++;
+	}
+	post_what_may(files);
+	op->done(op);
+}
+
+static void slow_run(struct work *work)
+{
+	(void)work; /* the memory driver belongs to the engine's thread */
+}
+
+static void slow_done(struct work *work)
+{
+	struct slow_op *slow = (struct slow_op *)work;
+	struct files_port *memory = slow->files->memory;
+
+	memory->submit(memory, slow->op);
+}
+
+static void slow_submit(struct files_port *port, struct files_op *op)
+{
+	struct world_files *files = (struct world_files *)port;
+	struct slow_op *slow = malloc(sizeof(*slow));
+
+	if (slow == NULL) {
+		abort();
+	}
+	*slow = (struct slow_op){{NULL, slow_run, slow_done}, files->under_way,
+		files, op, op->verb == FILES_OPEN ? NULL : op->node,
+		op->verb == FILES_COPY ? op->from : NULL,
+		op->verb != FILES_CLOSE, op->done, op->ctx};
+	files->under_way = slow;
+	op->done = slow_finished;
+	op->ctx = slow;
+	if (slow->posted) {
+		work_post(files->work, &slow->work);
+	} else {
+		post_what_may(files);
+	}
+}
+
+static void slow_cancel(struct files_port *port, struct files_op *op)
+{
+	(void)port;
+	(void)op;
+}
+
+static uint64_t files_now(void *ctx)
+{
+	return sim_now(((struct world *)ctx)->sim);
+}
+
+/* ---- users ---- */
+
+struct auth_exchange {
+	int nothing;
+};
+
+static struct wire_view auth_hint(void *ctx)
+{
+	(void)ctx;
+	return wire_view_of("hint", 4);
+}
+
+static struct auth_exchange *auth_begin(void *ctx)
+{
+	(void)ctx;
+	return calloc(1, sizeof(struct auth_exchange));
+}
+
+static void auth_end(struct auth_exchange *exchange)
+{
+	free(exchange);
+}
+
+void world_key(const char *name, uint8_t ret_key[16])
+{
+	for (unsigned int i = 0; i < 16; i++) {
+		ret_key[i] = (uint8_t)(name[i % strlen(name)] * 5 + (int)i);
+	}
+}
+
+static int auth_step(struct auth_exchange *exchange, struct wire_view token,
+	struct auth_result *ret)
+{
+	(void)exchange;
+	*ret = (struct auth_result){
+		.outcome = AUTH_REFUSED, .status = STATUS_LOGON_FAILURE};
+	if (token.n > 0 && token.n < 32 && token.p[0] != '?') {
+		ret->outcome = AUTH_DONE;
+		memcpy(ret->identity.user, token.p, token.n);
+		world_key(ret->identity.user, ret->key);
+		ret->key_size = 16;
+	}
+	return 0;
+}
+
+/* ---- the machine ---- */
+
+static void machine_advance(void *ctx, uint64_t now)
+{
+	engine_advance(((struct world *)ctx)->engine, now);
+}
+
+static uint64_t machine_deadline(void *ctx)
+{
+	return engine_deadline(((struct world *)ctx)->engine);
+}
+
+static void *machine_accepted(void *ctx, struct link *link)
+{
+	struct world *world = ctx;
+	struct conn *conn = world->connecting;
+
+	conn->engine = engine_accept(world->engine, link);
+	return conn->engine != NULL ? conn : NULL;
+}
+
+static void machine_input(void *ctx, struct blob *message)
+{
+	engine_input(((struct conn *)ctx)->engine, message);
+}
+
+static void machine_gone(void *ctx)
+{
+	struct conn *conn = ctx;
+
+	conn->server_gone = true;
+	world_unlocked(conn->world, UINT_MAX, conn);
+	engine_gone(conn->engine);
+}
+
+static void engine_start(struct world *world)
+{
+	const struct engine_ports ports = {&world->auth, sim_host(world->sim)};
+	struct engine_config config = {
+		.min_dialect = 0x0202,
+		.max_dialect = 0x0311,
+		.sign = POLICY_OFFERED,
+		.encrypt = POLICY_OFFERED,
+		.ciphers = {2, 1},
+		.signings = {2, 1, 0},
+		.max_transact = 1 << 16,
+		.max_read = 1 << 16,
+		.max_write = 1 << 16,
+		.max_credits = SIM_CREDITS,
+		.max_connections = SIM_CLIENTS + 1,
+		.max_sessions = SIM_CLIENTS + 2,
+		.max_opens = 40,
+		.shares = &world->share,
+		.share_count = 1,
+	};
+	const struct sim_machine machine = {world, machine_advance,
+		machine_deadline, machine_accepted, machine_input,
+		machine_gone};
+
+	world->engine = engine_create(&config, &ports);
+	if (world->engine == NULL) {
+		abort();
+	}
+	engine_advance(world->engine, START);
+	sim_set_machine(world->sim, &machine);
+}
+
+void world_init(struct world *world, uint64_t seed)
+{
+	/* Files that answer at once, and such that are waited for. */
+	const uint64_t work_max =
+		seed % 4 == 0 ? 2 * SIM_SECOND : SIM_SECOND / 50;
+	const struct sim_config config = {.seed = seed * 977 + 1,
+		.start = START,
+		.delay_min = 100,
+		.delay_max = SIM_SECOND / 100,
+		.work_min = 10,
+		.work_max = work_max,
+		.loss = seed % 3 == 0 ? 0 : 3000,
+		.max_message = 1 << 20};
+
+	*world = (struct world){.seed = seed};
+	world->sim = sim_create(&config);
+	world->files.memory = files_memory_create(files_now, world, 1 << 20);
+	if (world->sim == NULL || world->files.memory == NULL) {
+		abort();
+	}
+	world->files.port = (struct files_port){
+		.submit = slow_submit, .cancel = slow_cancel};
+	world->files.work = sim_work(world->sim);
+	world->auth = (struct auth_port){
+		world, auth_hint, auth_begin, auth_step, auth_end};
+	world->share = (struct engine_share){
+		.name = "data", .files = &world->files.port};
+	engine_start(world);
+}
+
+void world_finish(struct world *world)
+{
+	struct conn *conn;
+
+	sim_destroy(world->sim);
+	engine_destroy(world->engine);
+	world->files.memory->destroy(world->files.memory);
+	while ((conn = world->conns) != NULL) {
+		world->conns = conn->next;
+		free(conn);
+	}
+	for (unsigned int i = 0; i < SIM_REGIONS; i++) {
+		free(world->regions[i].writes);
+	}
+}
+
+/* ---- what is known of the common file ---- */
+
+uint64_t world_write_begins(struct world *world, unsigned int region)
+{
+	struct world_region *r = &world->regions[region];
+
+	if (r->count == r->cap) {
+		r->cap = 2 * r->cap + 16;
+		r->writes = realloc(r->writes, r->cap * sizeof(*r->writes));
+		if (r->writes == NULL) {
+			abort();
+		}
+	}
+	r->writes[r->count++] = (struct world_write){
+		++world->values, ++world->clock, UINT64_MAX, false};
+	return world->values;
+}
+
+static struct world_write *find_write(
+	const struct world_region *region, uint64_t value)
+{
+	for (size_t i = 0; i < region->count; i++) {
+		if (region->writes[i].value == value) {
+			return &region->writes[i];
+		}
+	}
+	return NULL;
+}
+
+void world_write_ends(struct world *world, unsigned int region, uint64_t value,
+	enum world_outcome outcome)
+{
+	struct world_write *write = find_write(&world->regions[region], value);
+
+	++world->clock;
+	write->refused = outcome == WORLD_REFUSED;
+	if (outcome == WORLD_DONE) {
+		write->end = world->clock;
+	}
+}
+
+/* Whether a later write was over before the READ was sent. */
+static bool superseded(
+	const struct world_region *region, uint64_t end, uint64_t sent)
+{
+	for (size_t i = 0; i < region->count; i++) {
+		const struct world_write *w = &region->writes[i];
+
+		if (w->end < sent && w->start > end) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void world_read(struct world *world, unsigned int region, uint64_t sent,
+	const uint8_t *data, size_t n)
+{
+	const struct world_region *r = &world->regions[region];
+	const struct world_write *write;
+	uint64_t value = n >= 8 ? wire_get64(data) : 0, end = 0;
+
+	world->reads++;
+	if (n != 0 && n != SIM_REGION) {
+		world_broken(
+			world, "READ of region %u gave %zu bytes", region, n);
+	}
+	for (size_t i = 0; i + 8 <= n; i += 8) {
+		if (wire_get64(data + i) != value) {
+			world_broken(world, "region %u was read half written",
+				region);
+			return;
+		}
+	}
+	write = find_write(r, value);
+	if (value != 0 && (write == NULL || write->refused)) {
+		world_broken(
+			world, "region %u holds what nobody wrote", region);
+		return;
+	}
+	if (write != NULL) {
+		end = write->end;
+	}
+	if (superseded(r, end, sent)) {
+		world_broken(
+			world, "region %u was read with an old value", region);
+	}
+}
+
+void world_passed(struct world *world, unsigned int region,
+	const struct conn *conn, uint64_t sent, bool passed)
+{
+	const struct world_region *r = &world->regions[region];
+
+	if (r->holder == NULL || r->held_since > sent) {
+		return;
+	}
+	if (passed != (r->holder == conn)) {
+		world_broken(world, "region %u: %s", region,
+			passed ? "a lock of another open was passed"
+			       : "an open met its own lock");
+	}
+}
+
+void world_locked(struct world *world, unsigned int region, struct conn *conn)
+{
+	struct world_region *r = &world->regions[region];
+
+	++world->clock;
+	world->locks++;
+	if (conn->server_gone) {
+		return;
+	}
+	if (r->holder != NULL) {
+		world_broken(world, "region %u is locked twice", region);
+	}
+	r->holder = conn;
+	r->held_since = world->clock;
+}
+
+void world_unlocked(
+	struct world *world, unsigned int region, const struct conn *conn)
+{
+	++world->clock;
+	for (unsigned int i = 0; i < SIM_REGIONS; i++) {
+		if ((region == i || region == UINT_MAX) &&
+			world->regions[i].holder == conn) {
+			world->regions[i].holder = NULL;
+		}
+	}
+}
