@@ -259,7 +259,8 @@ CONF_TEST(core, over_after_close, "a share mode ends with its open",
 	RULES(CORE_SHAREMODE_0011))
 {
 	struct peer *a = client(t);
-	make_file(a, "x");
+	struct create_options nothing = {.access = FILE_READ_ATTRIBUTES};
+	need_ok(t, file_close(need_file(a, "x", &nothing)));
 	struct reply *first = open_with(a, "x", FILE_READ_DATA, 0);
 	need_ok(t, first);
 	need_status(t, open_with(a, "x", FILE_READ_DATA, 0),

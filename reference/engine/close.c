@@ -81,8 +81,9 @@ static bool closing_detach(struct closing *closing, struct open *open)
 		notify_deleted(file);
 	}
 	if (!RULE(CORE_SHAREMODE_0011)) {
-		/* Broken: the share mode stays as long as the file. */
-		open->granted_access = 0;
+		/* Broken: the open stays in the list of its file. */
+		open_hold(open)->file = NULL;
+		return false;
 	}
 	list_remove(&open->in_file);
 	open->file = NULL;

@@ -73,7 +73,8 @@ static void create_found(struct files_op *op)
 		create_fail(req, create_status(op));
 		return;
 	}
-	if (!create_may_make(work) && RULE(CORE_CREATE_0030)) {
+	if (!create_may_make(work) && (work->stream ? RULE(CORE_CREATE_0047)
+						    : RULE(CORE_CREATE_0030))) {
 		create_fail(req, STATUS_OBJECT_NAME_NOT_FOUND);
 		return;
 	}

@@ -87,8 +87,11 @@ static uint32_t create_check_access(struct request *req)
 	if (RULE(CORE_CREATE_0018) && desired == 0) {
 		return STATUS_ACCESS_DENIED;
 	}
-	if (RULE(CORE_CREATE_0019) && (desired & ACCESS_UNKNOWN)) {
-		return STATUS_ACCESS_DENIED;
+	if (desired & ACCESS_UNKNOWN) {
+		if (RULE(CORE_CREATE_0019)) {
+			return STATUS_ACCESS_DENIED;
+		}
+		desired &= ~ACCESS_UNKNOWN;
 	}
 	if ((desired & ACCESS_SYSTEM_SECURITY) &&
 		!req->session->identity.admin) {
@@ -112,6 +115,9 @@ static uint32_t create_check_name(struct request *req)
 	if (work->body.name_length % 2 != 0) {
 		return RULE(CORE_CREATE_0001) ? STATUS_INVALID_PARAMETER
 					      : STATUS_OBJECT_NAME_INVALID;
+	}
+	if (!RULE(CORE_CREATE_0006) && work->body.name_length == 0) {
+		return STATUS_OBJECT_NAME_INVALID;
 	}
 	status = name_parse(work->body.name, &work->name);
 	if (status) {

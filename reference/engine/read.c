@@ -20,6 +20,12 @@ static void read_done(struct files_op *op)
 		request_fail(req, STATUS_END_OF_FILE);
 		return;
 	}
+	if (body->length == 0 ? !RULE(CORE_READ_0009)
+			      : op->transferred < body->length &&
+					!RULE(CORE_READ_0007)) {
+		request_fail(req, STATUS_END_OF_FILE);
+		return;
+	}
 	req->open->position = op->offset + op->transferred;
 	if (!RULE(CORE_READ_0012) && op->transferred > 0) {
 		op->data[0] ^= 0xff;

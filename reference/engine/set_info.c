@@ -407,6 +407,10 @@ void set_info_ea(struct request *req, struct wire_view buffer)
 		set_info_reply(req, STATUS_ACCESS_DENIED);
 		return;
 	}
+	if (!RULE(CORE_SETINFO_0026)) {
+		set_info_reply(req, STATUS_SUCCESS);
+		return;
+	}
 	work->filter = NOTIFY_EA;
 	req->op.node = req->open->node;
 	if (ea_store(req, buffer, set_done) < 0) {
