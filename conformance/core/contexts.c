@@ -273,8 +273,7 @@ static const struct {
 
 CONF_TABLE(core, signing_of_those_offered, signing_rows,
 	"one signing algorithm out of those offered, or AES-CMAC",
-	RULES(CORE_NEGOTIATE_0031),
-	NEEDS(DIALECT_MIN(0x0311), SIGNING(CRYPTO_SIGN_AES_CMAC)))
+	RULES(CORE_NEGOTIATE_0031), NEEDS(DIALECT_MIN(0x0311)))
 {
 	const struct negotiate_context c[] = {
 		PREAUTH, {SMB2_SIGNING_CAPABILITIES, {row->data, row->size}}};
@@ -284,7 +283,8 @@ CONF_TABLE(core, signing_of_those_offered, signing_rows,
 	unsigned int i;
 
 	need_ok(t, r);
-	need(t, answered(r, SMB2_SIGNING_CAPABILITIES, &data) == 1,
+	need_capability(t, r,
+		answered(r, SMB2_SIGNING_CAPABILITIES, &data) == 1,
 		"a signing context");
 	for (i = 0; i < 3; i++) {
 		found |= word(data, 2) == row->accepted[i];

@@ -108,7 +108,7 @@ CONF_TEST(
 	struct peer *a = client_with(
 		t, &(struct client_options){.plain = true, .dialect = 0x0302});
 	struct reply *r =
-		peer_setup(a, &(struct setup_options){.wrong_password = true});
+		peer_setup(a, &(struct setup_options){.unknown_user = true});
 
 	need_capability(t, r, r->status == STATUS_SUCCESS,
 		"a server that lets in as a guest who has no account");

@@ -165,17 +165,22 @@ static struct pdu *long_echo(struct peer *a, size_t n)
 }
 
 CONF_TEST(core, message_too_long, "a message beyond all limits",
-	RULES(CORE_TRANSPORT_0007))
+	RULES(CORE_TRANSPORT_0007), NEEDS(DIALECT_MIN(0x0210)))
 {
-	struct peer *a = unsealed(t);
+	struct peer *a = client(t);
+	struct file *f = need_file(a, "x", NULL);
+	const struct smb2_write_request write = {
+		.file_id = f->id, .buffer = {(const uint8_t *)"x", 1}};
+	struct pdu *pdu = pdu_build(a, &smb2_write_request_type, &write);
 	size_t most = a->max_transact;
 
 	most = a->max_write > most ? a->max_write : most;
 	most = a->max_read > most ? a->max_read : most;
 	need_capability(t, a->negotiate, most < 0xf00000,
 		"a limit that a message can exceed");
-	peer_send_raw(a,
-		wire_view_of(long_echo(a, most + 65536)->bytes, most + 65536));
+	most += 65536;
+	pdu_extend(pdu, test_alloc(t, most), most - pdu->n);
+	pdu_send(pdu);
 	check_closed(t, a, CORE_TRANSPORT_0007);
 }
 

@@ -84,6 +84,9 @@ static struct authclient *begin_auth(struct logon *logon)
 		config.user = NULL;
 		config.password = NULL;
 	}
+	if (logon->how->unknown_user) {
+		config.user = "nobody-has-this-name";
+	}
 	if (logon->how->wrong_password) {
 		config.password = "not the password";
 	}

@@ -208,6 +208,7 @@ struct setup_options {
 	struct session *bind;   /* bind this session to the connection */
 	uint64_t previous;      /* PreviousSessionId */
 	bool wrong_password;
+	bool unknown_user; /* a name that nobody has */
 	bool unsigned_binding; /* binding request without signature */
 };
 struct reply *peer_setup(struct peer *peer, const struct setup_options *how);

@@ -206,11 +206,10 @@ static bool check_signature(struct request *req)
 	const struct crypto_key *key;
 
 	if (!session) {
-		if (!RULE(CORE_SIGN_0003)) {
-			return true;
-		}
 		sign_as_stranger(req);
-		request_fail(req, STATUS_USER_SESSION_DELETED);
+		request_fail(req, RULE(CORE_SIGN_0003)
+					  ? STATUS_USER_SESSION_DELETED
+					  : STATUS_ACCESS_DENIED);
 		return false;
 	}
 	key = signing_key(req, session);

@@ -68,7 +68,7 @@ void tree_end(struct tree *tree, void (*done)(void *ctx), void *ctx)
 	tree->disconnected = true;
 	table_remove(&tree->session->trees_by_id, &tree->by_id);
 	list_remove(&tree->in_session);
-	if (RULE(CORE_TREE_0011)) {
+	if (RULE(CORE_TREE_0011) && !tree->session->keep_opens) {
 		opens_close(tree->session, tree, done, ctx);
 	} else if (done) {
 		done(ctx);
