@@ -44,6 +44,7 @@ static const char usage[] =
 	"  --repeat N           run every test N times; FLAKY if they differ\n"
 	"  --time-scale X       multiply every waiting time\n"
 	"  --product FILE       deviations that are known and expected\n"
+	"  --product-version X  only those of them that hold for version X\n"
 	"  --products DIR       product files for \"known from\"\n"
 	"  --second-user U:P    another user, for tests that need two\n"
 	"  --strict             WARN counts as a deviation\n"
@@ -66,6 +67,7 @@ enum {
 	OPT_TIME_SCALE,
 	OPT_PRODUCT,
 	OPT_PRODUCTS,
+	OPT_PRODUCT_VERSION,
 	OPT_SECOND_USER,
 	OPT_STRICT,
 	OPT_KEEP,
@@ -87,6 +89,7 @@ static const struct option long_options[] = {
 	{"time-scale", required_argument, NULL, OPT_TIME_SCALE},
 	{"product", required_argument, NULL, OPT_PRODUCT},
 	{"products", required_argument, NULL, OPT_PRODUCTS},
+	{"product-version", required_argument, NULL, OPT_PRODUCT_VERSION},
 	{"second-user", required_argument, NULL, OPT_SECOND_USER},
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"keep", required_argument, NULL, OPT_KEEP},
@@ -142,6 +145,9 @@ static void take_file(struct options *o, int c, const char *value)
 		break;
 	case OPT_PRODUCTS:
 		o->products = value;
+		break;
+	case OPT_PRODUCT_VERSION:
+		o->product_version = value;
 		break;
 	default:
 		o->second_user = value;
@@ -351,8 +357,12 @@ static int command_run(struct options *o)
 	if (items_all(&items, &count) != 0) {
 		return EXIT_USAGE;
 	}
-	if (products_load(o->product, o->products ? o->products : PRODUCTS,
-		    items, count, &products) != 0) {
+	if (o->product_version != NULL && o->product == NULL) {
+		refuse("of which --product?", "--product-version");
+	}
+	if (products_load(o->product, o->product_version,
+		    o->products ? o->products : PRODUCTS, items, count,
+		    &products) != 0) {
 		items_free(items, count);
 		return EXIT_USAGE;
 	}

@@ -22,13 +22,16 @@ struct deviation {
 	char class[32], reason[256], tracker[256], expires[16];
 	char file[128];
 	int line;
-	bool judging; /* of the --product file */
+	bool judging; /* of the --product file, and about this version */
+	bool met;     /* by a verdict of this run */
 	struct deviation *next;
 };
 
 struct products {
 	struct deviation *first, **end;
-	char product[64], versions[64]; /* of the file being read */
+	/* of the file being read */
+	struct deviation *current; /* its newest deviation, or NULL */
+	char product[64], versions[64];
 	bool judging;
 };
 
@@ -84,11 +87,11 @@ static int set(struct products *p, const char *key, const char *value,
 		d->judging = p->judging;
 		*p->end = d;
 		p->end = &d->next;
+		p->current = d;
 		return 0;
 	}
-	for (d = p->first; d != NULL && d->next != NULL; d = d->next) {
-	}
-	if (d == NULL || strcmp(d->file, file) != 0) {
+	d = p->current;
+	if (d == NULL) {
 		if (strcmp(key, "versions") == 0) {
 			snprintf(p->versions, sizeof(p->versions), "%s", value);
 			return 0;
@@ -97,6 +100,9 @@ static int set(struct products *p, const char *key, const char *value,
 	}
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (strcmp(key, keys[i].key) == 0) {
+			if (strlen(value) >= keys[i].size) {
+				return complain(file, line, "too long", key);
+			}
 			snprintf((char *)d + keys[i].at, keys[i].size, "%s",
 				value);
 			return 0;
@@ -137,12 +143,95 @@ static int read_file(struct products *p, const char *file)
 		return r;
 	}
 	p->product[0] = p->versions[0] = '\0';
+	p->current = NULL;
 	while (r == 0 && fgets(line, sizeof(line), f) != NULL) {
 		r = read_line(p, line, file, ++number);
 	}
 	fclose(f);
 	return r;
 }
+
+/* --- versions ---------------------------------------------------------------
+ */
+
+/* Takes the next number of "4.22.1"; false at the end. */
+static bool next_number(const char **at, unsigned long *ret_number)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)**at)) {
+		return false;
+	}
+	*ret_number = strtoul(*at, &end, 10);
+	*at = end + (*end == '.');
+	return true;
+}
+
+/* Where a version lies about a bound: -1, 0, 1. Only what the bound says is
+ * compared, so that 4.22.3 is at 4.22. */
+static int about_bound(const char *version, const char *bound)
+{
+	unsigned long v, b;
+
+	while (next_number(&bound, &b)) {
+		if (!next_number(&version, &v)) {
+			v = 0;
+		}
+		if (v != b) {
+			return v < b ? -1 : 1;
+		}
+	}
+	return 0;
+}
+
+static bool version_is_valid(const char *version)
+{
+	unsigned long n;
+
+	while (next_number(&version, &n)) {
+		if (*version == '\0') {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Takes a word of digits and dots, and the blanks behind it. */
+static const char *take_version(const char *at, char ret_version[64])
+{
+	size_t n = strspn(at, "0123456789.");
+
+	snprintf(ret_version, 64, "%.*s", (int)n, at);
+	return at + n + strspn(at + n, " \t");
+}
+
+/* "4.22", "4.22 - 4.25", "4.22 -" or "- 4.25" cut in two; empty parts are
+ * open ends. False if it is none of them. */
+static bool versions_cut(
+	const char *versions, char ret_from[64], char ret_to[64])
+{
+	const char *at = take_version(versions, ret_from);
+
+	if (*at == '-') {
+		at = take_version(at + 1 + strspn(at + 1, " \t"), ret_to);
+	} else {
+		snprintf(ret_to, 64, "%s", ret_from);
+	}
+	return *at == '\0' &&
+	       (ret_from[0] == '\0' || version_is_valid(ret_from)) &&
+	       (ret_to[0] == '\0' || version_is_valid(ret_to));
+}
+
+static bool versions_hold(const char *versions, const char *version)
+{
+	char from[64], to[64];
+
+	return versions_cut(versions, from, to) &&
+	       about_bound(version, from) >= 0 && about_bound(version, to) <= 0;
+}
+
+/* --- checks of the files ----------------------------------------------------
+ */
 
 static bool known_class(const char *class)
 {
@@ -177,7 +266,7 @@ static int check(const struct deviation *d, const struct item *items,
 {
 	time_t now = time(NULL);
 	struct tm tm;
-	char today[16];
+	char today[16], from[64], to[64];
 
 	gmtime_r(&now, &tm);
 	strftime(today, sizeof(today), "%Y-%m-%d", &tm);
@@ -190,6 +279,9 @@ static int check(const struct deviation *d, const struct item *items,
 	}
 	if (d->product[0] == '\0') {
 		return complain(d->file, d->line, "no product", d->subject);
+	}
+	if (!versions_cut(d->versions, from, to)) {
+		return complain(d->file, d->line, "not versions", d->versions);
 	}
 	if (!known_class(d->class)) {
 		return complain(d->file, d->line, "no such class", d->class);
@@ -227,7 +319,7 @@ static int read_directory(struct products *p, const char *directory)
 	return r;
 }
 
-int products_load(const char *file, const char *directory,
+int products_load(const char *file, const char *version, const char *directory,
 	const struct item *items, unsigned int item_count,
 	struct products **ret_products)
 {
@@ -246,10 +338,16 @@ int products_load(const char *file, const char *directory,
 		p->judging = true;
 		r = read_file(p, file);
 	}
+	if (version != NULL && !version_is_valid(version)) {
+		r = complain(file, 0, "not a version", version);
+	}
 	for (d = p->first; d != NULL; d = d->next) {
 		int bad = check(d, items, item_count);
 
 		r = r != 0 ? r : bad;
+		if (version != NULL && !versions_hold(d->versions, version)) {
+			d->judging = false;
+		}
 	}
 	if (r != 0) {
 		products_destroy(p);
@@ -316,10 +414,10 @@ static bool same_print(const struct deviation *d, const struct record_check *c)
 	       (d->seen[0] == '\0' || strcmp(d->seen, c->seen) == 0);
 }
 
-static const struct deviation *match(const struct products *products,
+static struct deviation *match(const struct products *products,
 	const struct item *item, const struct record_check *c)
 {
-	const struct deviation *d, *found = NULL;
+	struct deviation *d, *found = NULL;
 
 	for (d = products->first; d != NULL; d = d->next) {
 		if (d->judging && about(d, item, c) &&
@@ -335,16 +433,19 @@ struct deviation_match products_judge(const struct products *products,
 	char reason[200])
 {
 	struct deviation_match m = {NULL};
+	struct deviation *found;
 	const struct record_check *c = first_broken(log);
 	bool deviates = *verdict == VERDICT_FAIL || *verdict == VERDICT_WARN;
 
 	if (products == NULL || (!deviates && *verdict != VERDICT_PASS)) {
 		return m;
 	}
-	m.deviation = match(products, item, deviates ? c : NULL);
-	if (m.deviation == NULL) {
+	found = match(products, item, deviates ? c : NULL);
+	if (found == NULL) {
 		return m;
 	}
+	found->met = true;
+	m.deviation = found;
 	if (!deviates) {
 		*verdict = VERDICT_XPASS;
 		snprintf(reason, 200, "known to fail (%.120s), but it passes",
@@ -355,6 +456,50 @@ struct deviation_match products_judge(const struct products *products,
 		*verdict = VERDICT_CHANGED;
 	}
 	return m;
+}
+
+/* Why an entry that no verdict met is worth a word, or NULL. */
+static const char *idle_reason(const struct deviation *d, const struct run *run)
+{
+	int rule = rule_find(d->subject);
+	unsigned int i;
+
+	if (rule >= 0 && run->judged[rule]) {
+		return "no test failed by this rule";
+	}
+	if (rule >= 0) {
+		return run->options->pattern_count == 0
+			       ? "no test judged this rule"
+			       : NULL;
+	}
+	for (i = 0; i < run->item_count; i++) {
+		if (strcmp(run->items[i].id, d->subject) == 0) {
+			return "the test did not come to a verdict";
+		}
+	}
+	return NULL;
+}
+
+void products_write_idle(struct text *out, const struct run *run)
+{
+	const struct deviation *d;
+
+	json_key(out, "idle_deviations");
+	json_open(out, '[');
+	d = run->products != NULL ? run->products->first : NULL;
+	for (; d != NULL; d = d->next) {
+		const char *why =
+			d->judging && !d->met ? idle_reason(d, run) : NULL;
+
+		if (why != NULL) {
+			json_item(out);
+			json_open(out, '{');
+			json_pair(out, "subject", d->subject);
+			json_pair(out, "why", why);
+			json_close(out, '}');
+		}
+	}
+	json_close(out, ']');
 }
 
 static void write_one(struct text *out, const struct deviation *d)

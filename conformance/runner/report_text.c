@@ -211,6 +211,19 @@ static void block(struct text *out, const struct json *test, bool colour)
 	ending_of(out, test);
 }
 
+static void idle(struct text *out, const struct json *results)
+{
+	const struct json *d;
+
+	for (d = json_first(results, "idle_deviations"); d; d = d->next) {
+		text_add(out, "\nnot met: the product file lists %s, but %s",
+			json_text(d, "subject"), json_text(d, "why"));
+	}
+	if (json_first(results, "idle_deviations") != NULL) {
+		text_add(out, "\n");
+	}
+}
+
 static void last_line(struct text *out, const struct json *results, bool colour)
 {
 	const struct json *summary = json_get(results, "summary");
@@ -267,5 +280,6 @@ void report_text(
 			" area failed (-v lists them)\n",
 			waiting);
 	}
+	idle(out, results);
 	last_line(out, results, colour);
 }

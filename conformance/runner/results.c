@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runner/probe.h"
+#include "runner/products.h"
 #include "runner/report.h"
 
 #define SCHEMA_VERSION 1
@@ -81,11 +82,16 @@ void results_write(struct text *out, const struct run *run)
 	json_bool(out, "strict", run->options->strict);
 	json_pair(out, "product_file",
 		run->options->product != NULL ? run->options->product : "");
+	if (run->options->product_version != NULL) {
+		json_pair(
+			out, "product_version", run->options->product_version);
+	}
 	json_key(out, "target");
 	probe_write(out, run->target);
 	write_summary(out, run);
 	write_headline(out, run);
 	write_leftovers(out, run);
+	products_write_idle(out, run);
 	json_key(out, "tests");
 	json_open(out, '[');
 	for (i = 0; i < run->item_count; i++) {

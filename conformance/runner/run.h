@@ -22,6 +22,7 @@ struct options {
 	const char *const *patterns;
 	unsigned int pattern_count;
 	const char *json, *junit, *tap, *html, *report, *product, *products;
+	const char *product_version;
 	const char *second_user; /* user:password */
 	unsigned int jobs;
 	uint64_t seed;

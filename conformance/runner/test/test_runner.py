@@ -291,6 +291,12 @@ def test_product(tmp_path, subject, seen, verdict, code):
     ("2999-12-31", "2001-01-01", "expired"),
     ("class: bug", "class: whatever", "no such class"),
     ("tracker:", "tracer:", "no such key"),
+    ("reason: It", "reason: " + 300 * "x", "too long"),
+    ("1 - 2", "one", "not versions"),
+    ("1 - 2", "1 - 2 - 3", "not versions"),
+    ("1 - 2", "1..2", "not versions"),
+    ("1 - 2", "1 2", "not versions"),
+    ("1 - 2", "1 - x", "not versions"),
 ])
 def test_product_file_errors(tmp_path, old, new, message):
     text = BLOCK.format(subject="self/selftests/fail", seen="x")
@@ -300,6 +306,54 @@ def test_product_file_errors(tmp_path, old, new, message):
     url = f"smb://u:p@127.0.0.1:{server.server_address[1]}/s"
     done = check("run", url, "--no-probe", "--product", file, code=4)
     assert message in done.stderr
+
+
+@pytest.mark.parametrize("versions, version, verdict", [
+    ("1 - 2", "1", "XFAIL"), ("1 - 2", "2.9.1", "XFAIL"),
+    ("1 - 2", "3", "FAIL"), ("1 - 2", "0.9", "FAIL"),
+    ("1.9 -", "1.10", "XFAIL"), ("1.9 -", "1.8.7", "FAIL"),
+    ("- 1.9", "1.10", "FAIL"), ("- 1.9", "1.9.3", "XFAIL"),
+    ("4.22", "4.22.3", "XFAIL"), ("4.22", "4.2", "FAIL"),
+    ("4.22", "4.23", "FAIL"), ("", "77", "XFAIL"), ("1 - 2", None, "XFAIL"),
+])
+def test_product_versions(tmp_path, versions, version, verdict):
+    file = tmp_path / "x.product"
+    file.write_text(BLOCK.format(subject="self/selftests/fail",
+                                 seen="STATUS_FILE_CLOSED")
+                    .replace("1 - 2", versions))
+    more = ["--product-version", version] if version else []
+    r = Run(tmp_path, "self/selftests/fail", "--product", file, *more)
+    assert r.tests["fail"]["verdict"] == verdict
+    assert r.json.get("product_version") == version
+    jsonschema.validate(r.json, SCHEMA)
+
+
+def test_header_of_a_product_file_that_is_read_twice(tmp_path):
+    file = tmp_path / "x.product"
+    file.write_text(BLOCK.format(subject="self/selftests/fail",
+                                 seen="STATUS_FILE_CLOSED"))
+    r = Run(tmp_path, "self/selftests/fail", "--product", file,
+            "--products", tmp_path)
+    assert r.tests["fail"]["deviation"]["versions"] == "1 - 2"
+    assert r.tests["fail"]["known"][0]["versions"] == "1 - 2"
+
+
+@pytest.mark.parametrize("subject, why", [
+    ("CORE-READ-0001", "no test failed by this rule"),
+    ("self/selftests/skip", "the test did not come to a verdict"),
+    ("self/selftests/fail", None),
+    ("CORE-READ-0003", None),
+])
+def test_idle_deviations(tmp_path, subject, why):
+    file = tmp_path / "x.product"
+    file.write_text(BLOCK.format(subject=subject, seen="x"))
+    r = Run(tmp_path, "self/selftests/pass", "self/selftests/skip",
+            "--product", file)
+    wanted = [{"subject": subject, "why": why}] if why else []
+    assert r.json["idle_deviations"] == wanted
+    assert ("not met: the product file lists " + subject
+            in r.done.stdout) == bool(why)
+    jsonschema.validate(r.json, SCHEMA)
 
 
 def test_known_from(tmp_path):
