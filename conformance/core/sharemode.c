@@ -255,6 +255,32 @@ CONF_TEST(core, delete_with_an_open_stream,
 	check_ok(t, open_with(a, "x", DELETE, SHARE_ALL), CORE_SHAREMODE_0010);
 }
 
+CONF_TEST(core, stream_beside_a_deleter,
+	"an open of a stream shares deletion with the main stream",
+	RULES(CORE_SHAREMODE_0013), NEEDS(FS_FLAG(FILE_NAMED_STREAMS)))
+{
+	struct peer *a = client(t);
+	make_file(a, "x");
+	make_file(a, "x:s");
+	need_ok(t, open_with(a, "x", DELETE, SHARE_ALL));
+	check_status(t,
+		open_with(a, "x:s", FILE_READ_DATA, SHARE_READ | SHARE_WRITE),
+		STATUS_SHARING_VIOLATION, CORE_SHAREMODE_0013);
+	check_ok(t, open_with(a, "x:s", FILE_READ_DATA, SHARE_ALL),
+		CORE_SHAREMODE_0013);
+}
+
+CONF_TEST(core, attributes_of_a_stream,
+	"an open of a stream for attributes does not hold the file",
+	RULES(CORE_SHAREMODE_0008), NEEDS(FS_FLAG(FILE_NAMED_STREAMS)))
+{
+	struct peer *a = client(t);
+	make_file(a, "x");
+	make_file(a, "x:s");
+	need_ok(t, open_with(a, "x:s", FILE_READ_ATTRIBUTES, 0));
+	check_ok(t, open_with(a, "x", DELETE, SHARE_ALL), CORE_SHAREMODE_0008);
+}
+
 CONF_TEST(core, over_after_close, "a share mode ends with its open",
 	RULES(CORE_SHAREMODE_0011))
 {

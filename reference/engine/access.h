@@ -22,6 +22,10 @@ bool sharemode_compatible(struct share_claim fresh, struct share_claim old);
 /* STATUS_SUCCESS or STATUS_SHARING_VIOLATION: open (with its access and share
  * mode set, in the file's list or not yet) against the file's other opens. */
 uint32_t sharemode_check(const struct file *file, const struct open *open);
+/* The same against the opens of the file's other streams, which share only
+ * deletion. [MS-FSA] 2.1.5.1.2.1 */
+bool sharemode_streams_disagree(const struct engine *engine,
+	const struct file *file, const struct open *open);
 
 /* A security identifier as on the wire. [MS-DTYP] 2.4.2.2 */
 #define SID_MAX 68

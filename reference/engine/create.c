@@ -125,30 +125,13 @@ void cmd_create(struct request *req)
 
 static uint32_t create_join(struct request *req, struct file *file)
 {
-	struct create_work *work = req->work;
-	struct open *open = req->open;
+	const struct open *open = req->open;
 
 	if (RULE(CORE_CREATE_0044) && file->delete_pending) {
 		return STATUS_DELETE_PENDING;
 	}
-	/* Broken 0010: other streams' opens are not asked. */
-	if (RULE(CORE_SHAREMODE_0010) && !work->stream &&
-		(open->granted_access & DELETE)) {
-		list_each(other, &req->engine->files, struct file, in_engine)
-		{
-			if (other != file && other->port == file->port &&
-				other->inode == file->inode &&
-				other->device == file->device) {
-				list_each(
-					o, &other->opens, struct open, in_file)
-				{
-					if (!(o->share_access &
-						    FILE_SHARE_DELETE)) {
-						return STATUS_SHARING_VIOLATION;
-					}
-				}
-			}
-		}
+	if (sharemode_streams_disagree(req->engine, file, open)) {
+		return STATUS_SHARING_VIOLATION;
 	}
 	return sharemode_check(file, open);
 }

@@ -63,3 +63,40 @@ uint32_t sharemode_check(const struct file *file, const struct open *open)
 	}
 	return STATUS_SUCCESS;
 }
+
+/* Deleting the main stream deletes all of them. */
+static bool sharemode_deletes(const struct file *file, const struct open *open)
+{
+	return !file->stream && (open->granted_access & DELETE);
+}
+
+static bool sharemode_holds(const struct open *open)
+{
+	return (open->granted_access & SHARE_ANY) &&
+	       !(open->share_access & FILE_SHARE_DELETE);
+}
+
+bool sharemode_streams_disagree(const struct engine *engine,
+	const struct file *file, const struct open *open)
+{
+	list_each(other, &engine->files, struct file, in_engine)
+	{
+		if (other == file || other->port != file->port ||
+			other->inode != file->inode ||
+			other->device != file->device) {
+			continue;
+		}
+		list_each(theirs, &other->opens, struct open, in_file)
+		{
+			if ((RULE(CORE_SHAREMODE_0010) &&
+				    sharemode_deletes(file, open) &&
+				    sharemode_holds(theirs)) ||
+				(RULE(CORE_SHAREMODE_0013) &&
+					sharemode_deletes(other, theirs) &&
+					sharemode_holds(open))) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
