@@ -35,6 +35,7 @@ static void defaults(struct config *config)
 	engine->max_sessions = 2000;
 	engine->max_opens = 100000;
 	engine->idle_session_ns = 900ull * 1000000000;
+	config->stall_ns = 60ull * 1000000000;
 }
 
 void config_finish(struct config *config)

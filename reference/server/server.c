@@ -18,7 +18,6 @@
 #define DRAIN_NS 10000000000u /* running requests may take so long to end */
 #define CUT_NS 2000000000u    /* and their connections so long after it */
 #define QUEUE_HIGH (16u * 1024 * 1024)
-#define STALL_NS 60000000000u
 #define MESSAGE_ROOM 65536 /* headers beside the data of one message */
 #define MEMORY_SHARE (1ull << 30)
 #define INTERFACES_MAX 16
@@ -364,7 +363,7 @@ static int open_tcp(struct server *server)
 	struct tcp_limits limits = {
 		.max_connections = engine->max_connections,
 		.queue_high = QUEUE_HIGH,
-		.stall_ns = STALL_NS,
+		.stall_ns = config->stall_ns,
 	};
 
 	limits.max_message = engine->max_write > engine->max_transact

@@ -451,6 +451,18 @@ static int set_idle(
 	return r;
 }
 
+static int set_stall(
+	struct config *config, const char *value, const char **ret_why)
+{
+	uint32_t seconds = 0;
+	int r = set_number(&seconds, value, 1, 3600, ret_why);
+
+	if (r == 0) {
+		config->stall_ns = seconds * 1000000000ull;
+	}
+	return r;
+}
+
 static int set_help(
 	struct config *config, const char *value, const char **ret_why)
 {
@@ -517,6 +529,10 @@ const struct config_option config_options[] = {
 		set_max_io},
 	{"idle", "SECONDS", "after which a session without opens ends",
 		set_idle},
+	{"stall", "SECONDS",
+		"after which a connection that takes or completes nothing "
+		"ends",
+		set_stall},
 #ifdef SMB3X_FAULTY
 	{"break", "RULE-ID", "do not keep this rule; repeatable", add_break},
 #endif
