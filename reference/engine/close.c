@@ -16,9 +16,51 @@ struct closing {
 	void *ctx;
 };
 
+static void closing_submit(struct closing *closing, enum files_verb verb,
+	void (*done)(struct files_op *op));
+static void closing_unlinked(struct files_op *op);
+
+/* The file whose deletion waits, when a stream of it has been closed. */
+static struct file *closing_base(const struct closing *closing)
+{
+	const struct file *file = closing->file;
+	struct file *base = NULL;
+
+	if (file && file->stream) {
+		base = file_find(closing->engine, file->port,
+			&(struct files_stat){
+				.inode = file->inode, .device = file->device},
+			NULL);
+	}
+	return base && base->doomed ? base : NULL;
+}
+
+/* Its streams are open still: the file stays, and nobody opens it. */
+static void closing_wait(struct closing *closing)
+{
+	void (*done)(void *ctx) = closing->done;
+
+	closing->file->doomed = closing;
+	closing->done = NULL;
+	closing->engine->background--;
+	if (done) {
+		done(closing->ctx);
+	}
+}
+
+static void closing_resume(struct file *base)
+{
+	struct closing *closing = base->doomed;
+
+	base->doomed = NULL;
+	closing->engine->background++;
+	closing_submit(closing, FILES_UNLINK, closing_unlinked);
+}
+
 static void closing_end(struct closing *closing)
 {
 	struct open *open = closing->open;
+	struct file *base = closing_base(closing);
 	void (*done)(void *ctx) = closing->done;
 	void *ctx = closing->ctx;
 
@@ -27,6 +69,9 @@ static void closing_end(struct closing *closing)
 	if (closing->file) {
 		closing->file->holders--;
 		file_drop(closing->file);
+	}
+	if (base && !file_has_streams(closing->engine, base)) {
+		closing_resume(base);
 	}
 	open_release(open);
 	free(closing);
@@ -93,7 +138,7 @@ static bool closing_detach(struct closing *closing, struct open *open)
 	}
 	closing->file = file;
 	file->holders++;
-	return file->delete_pending && RULE(CORE_SETINFO_0013);
+	return file->delete_pending && !file->doomed && RULE(CORE_SETINFO_0013);
 }
 
 void open_close(struct open *open, void (*done)(void *ctx), void *ctx)
@@ -127,6 +172,9 @@ void open_close(struct open *open, void (*done)(void *ctx), void *ctx)
 	open_remove(open);
 	if (!closing->op.node) {
 		closing_end(closing);
+	} else if (delete &&!closing->file->stream &&
+		   file_has_streams(closing->engine, closing->file)) {
+		closing_wait(closing);
 	} else if (delete) {
 		closing_submit(closing, FILES_UNLINK, closing_unlinked);
 	} else {

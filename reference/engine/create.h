@@ -41,8 +41,10 @@ struct create_work {
 	bool stream; /* a named stream is opened */
 	bool base_exists;
 	bool created, truncate;
-	struct files_stat stat;    /* of what is opened */
-	char path[LIMIT_PATH];     /* as on disk */
+	struct files_stat stat; /* of what is opened */
+	struct files_stat parent_stat;
+	char path[LIMIT_PATH]; /* as on disk */
+	char parent_path[LIMIT_PATH];
 	struct files_node *node;   /* until the open has it */
 	struct files_node *parent; /* while it is asked for permission */
 	uint8_t *inherited;        /* security descriptor for a new file */

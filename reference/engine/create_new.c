@@ -127,6 +127,40 @@ static void create_secured(struct files_op *op)
 	}
 }
 
+/* What the client's descriptor lacks comes from the directory, or is what a
+ * file has by itself. [MS-DTYP] 2.5.3.4.1 */
+static struct wire_view create_descriptor(struct request *req)
+{
+	struct create_work *work = req->work;
+	struct wire_view asked = work->contexts.security_data;
+	struct wire_view inherited =
+		wire_view_of(work->inherited, work->inherited_size);
+	uint8_t *usual = request_alloc(req, 1024);
+	uint8_t *out = request_alloc(req, SD_MAX);
+	struct sd sd, base;
+	int n;
+
+	if (!usual || !out || sd_parse(asked, &sd) < 0) {
+		return asked;
+	}
+	if (inherited.n == 0) {
+		n = sd_default(&work->stat, usual, 1024);
+		inherited = wire_view_of(usual, n > 0 ? (size_t)n : 0);
+	}
+	if (sd_parse(inherited, &base) < 0) {
+		return asked;
+	}
+	sd.owner = sd.owner.n ? sd.owner : base.owner;
+	sd.group = sd.group.n ? sd.group : base.group;
+	if (!(sd.control & SE_DACL_PRESENT)) {
+		sd.dacl = base.dacl;
+		sd.control |= base.control &
+			      (SE_DACL_PRESENT | SE_DACL_AUTO_INHERITED);
+	}
+	n = sd_build(&sd, out, SD_MAX);
+	return n > 0 ? wire_view_of(out, (size_t)n) : asked;
+}
+
 /* Phase 3: the security descriptor first, then EAs, then the size. */
 static void create_contexts_after(struct request *req)
 {
@@ -135,7 +169,7 @@ static void create_contexts_after(struct request *req)
 		wire_view_of(work->inherited, work->inherited_size);
 
 	if (work->contexts.security && RULE(CORE_CREATE_0054)) {
-		sd = work->contexts.security_data;
+		sd = create_descriptor(req);
 	}
 	req->op.node = req->open->node;
 	req->op.result = 0;

@@ -54,7 +54,36 @@ static void create_allocated(struct files_op *op)
 	}
 }
 
-/* Attributes and allocation of an overwritten file. */
+static void create_allocate(struct request *req)
+{
+	struct create_work *work = req->work;
+
+	if (!work->contexts.allocation || !RULE(CORE_CREATE_0055)) {
+		create_opened(req);
+		return;
+	}
+	req->op.offset = work->contexts.allocation_size;
+	request_submit(req, FILES_ALLOCATE, create_allocated);
+}
+
+static void create_attributed(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	uint32_t status =
+		op->result < 0 ? status_of_errno(op->result) : STATUS_SUCCESS;
+
+	if (open_lost(req)) {
+		return;
+	}
+	if (status) {
+		open_close(req->open, NULL, NULL);
+		request_fail(req, status);
+		return;
+	}
+	create_allocate(req);
+}
+
+/* Attributes, EAs and allocation of an overwritten file. */
 static void create_overwritten(struct files_op *op)
 {
 	struct request *req = op->ctx;
@@ -72,12 +101,16 @@ static void create_overwritten(struct files_op *op)
 	if (open_lost(req)) {
 		return;
 	}
-	if (!work->contexts.allocation || !RULE(CORE_CREATE_0055)) {
-		create_opened(req);
+	if (!work->contexts.attributes || !RULE(CORE_CREATE_0052)) {
+		create_allocate(req);
 		return;
 	}
-	op->offset = work->contexts.allocation_size;
-	request_submit(req, FILES_ALLOCATE, create_allocated);
+	op->node = req->open->node;
+	if (ea_store(req, work->contexts.attribute_data, create_attributed) <
+		0) {
+		open_close(req->open, NULL, NULL);
+		request_fail(req, STATUS_EA_LIST_INCONSISTENT);
+	}
 }
 
 static void create_truncated(struct request *req)
@@ -180,19 +213,10 @@ static uint32_t create_grant(struct request *req)
 	return STATUS_SUCCESS;
 }
 
-static void create_secured(struct files_op *op)
+static void create_judge(struct request *req)
 {
-	struct request *req = op->ctx;
-	struct create_work *work = req->work;
-	uint32_t status;
-	struct sd sd;
+	uint32_t status = create_grant(req);
 
-	if (sd_loaded(op, &work->stat, &sd) < 0) {
-		create_fail(req, STATUS_INSUFFICIENT_RESOURCES);
-		return;
-	}
-	work->maximal = sd_maximal(&sd, &req->session->identity);
-	status = create_grant(req);
 	if (!status) {
 		status = create_attach(req);
 	}
@@ -201,6 +225,90 @@ static void create_secured(struct files_op *op)
 		return;
 	}
 	create_reopen(req);
+}
+
+/* Two rights to a file also come from its directory. [MS-FSA] 2.1.5.1.2.1 */
+static bool create_wants_parent(const struct create_work *work)
+{
+	uint32_t wanted = work->maximum ? ~0u : work->desired;
+
+	if (work->body.create_disposition == FILE_SUPERSEDE) {
+		wanted |= DELETE;
+	}
+	return (wanted & ~work->maximal & (DELETE | FILE_READ_ATTRIBUTES)) &&
+	       work->path[0] != 0;
+}
+
+static void create_parent_secured(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct create_work *work = req->work;
+	uint32_t rights;
+	struct sd sd;
+
+	node_close(req->engine, op->port, work->parent);
+	work->parent = NULL;
+	if (sd_loaded(op, &work->parent_stat, &sd) < 0) {
+		create_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+		return;
+	}
+	rights = sd_maximal(&sd, &req->session->identity);
+	if (rights & FILE_DELETE_CHILD) {
+		work->maximal |= DELETE;
+	}
+	if (rights & FILE_LIST_DIRECTORY) {
+		work->maximal |= FILE_READ_ATTRIBUTES;
+	}
+	create_judge(req);
+}
+
+static void create_parent_found(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct create_work *work = req->work;
+
+	if (op->result < 0) {
+		/* Gone meanwhile, or not to be seen: it gives no rights. */
+		create_judge(req);
+		return;
+	}
+	work->parent = op->node;
+	work->parent_stat = op->stat;
+	sd_load(req, create_parent_secured);
+}
+
+static void create_ask_parent(struct request *req)
+{
+	struct create_work *work = req->work;
+	const char *slash = strrchr(work->path, '/');
+	size_t n = slash ? (size_t)(slash - work->path) : 0;
+
+	memcpy(work->parent_path, work->path, n);
+	work->parent_path[n] = 0;
+	req->op.node = NULL;
+	req->op.path = work->parent_path;
+	req->op.stream = NULL;
+	req->op.open = (struct files_open){
+		.how = FILES_OPEN_EXISTING, .type = FILES_DIRECTORY};
+	request_submit(req, FILES_OPEN, create_parent_found);
+}
+
+static void create_secured(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct create_work *work = req->work;
+	struct sd sd;
+
+	if (sd_loaded(op, &work->stat, &sd) < 0) {
+		create_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+		return;
+	}
+	work->maximal = sd_maximal(&sd, &req->session->identity);
+	if (create_wants_parent(work)) {
+		create_ask_parent(req);
+		return;
+	}
+	create_judge(req);
 }
 
 /* SymLinkLength and what follows. [MS-SMB2] 2.2.2.2.1 */

@@ -60,6 +60,19 @@ struct file *file_get(struct engine *engine, struct files_port *port,
 	return file;
 }
 
+bool file_has_streams(struct engine *engine, const struct file *file)
+{
+	list_each(other, &engine->files, struct file, in_engine)
+	{
+		if (other != file && other->inode == file->inode &&
+			other->device == file->device &&
+			other->port == file->port) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void file_drop(struct file *file)
 {
 	if (!list_empty(&file->opens) || file->holders > 0) {

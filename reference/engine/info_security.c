@@ -155,7 +155,9 @@ static void security_merge(
 	}
 	if ((parts & DACL_SECURITY_INFORMATION) && RULE(CORE_SETINFO_0030)) {
 		sd->dacl = fresh->dacl;
-		sd->control = (sd->control & ~dacl) | (fresh->control & dacl);
+		/* None at all is a DACL that lets everybody in. */
+		sd->control = (sd->control & ~dacl) | (fresh->control & dacl) |
+			      SE_DACL_PRESENT;
 	}
 	if (parts & SACL_SECURITY_INFORMATION) {
 		sd->sacl = fresh->sacl;

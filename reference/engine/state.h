@@ -32,6 +32,7 @@ struct tree;
 struct open;
 struct file;
 struct request;
+struct closing;
 struct credit_window;
 struct chain;
 
@@ -157,9 +158,10 @@ struct file {
 	char *stream; /* NULL: unnamed data */
 	char *path;   /* as on disk, changes on rename */
 	bool directory, delete_pending;
-	unsigned int holders; /* closings under way */
-	struct list opens;    /* by in_file */
-	struct list locks;    /* byte ranges, engine/lock.c */
+	unsigned int holders;   /* closings under way */
+	struct closing *doomed; /* deletion that waits for streams to close */
+	struct list opens;      /* by in_file */
+	struct list locks;      /* byte ranges, engine/lock.c */
 	struct list lock_waiters;
 };
 

@@ -190,6 +190,9 @@ static int lx_reopen(struct files_op *op)
 
 		r = ftruncate(fd, 0) < 0 ? -errno : 0;
 		op->truncated = r == 0;
+		if (r == 0 && !node->stream) {
+			lx_side_overwrite(node);
+		}
 	}
 	return r < 0 ? r : lx_stat_node(node, &op->stat);
 }

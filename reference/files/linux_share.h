@@ -91,6 +91,8 @@ int lx_stream_open(struct files_node *node, const char *name, int flags);
 int lx_stream_list(struct files_node *node, struct files_op *op);
 int lx_stream_remove(struct files_node *node, const char *name);
 int lx_stream_rename(struct files_node *node, const char *to, bool replace);
+/* The streams and EAs of a file that is overwritten. */
+void lx_side_overwrite(struct files_node *node);
 /* Everything beside a file that has lost its last name. */
 void lx_side_remove(struct files_node *node);
 

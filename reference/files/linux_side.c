@@ -358,6 +358,13 @@ static bool lx_ea_side(void *ctx, int dir, const char *file, const char *name)
 	return lx_ea_each(ctx, name);
 }
 
+static bool lx_is_ea(const char *xattr)
+{
+	return strncmp(xattr, LX_USER, strlen(LX_USER)) == 0 &&
+	       strncmp(xattr, LX_OWN, strlen(LX_OWN)) != 0 &&
+	       strcmp(xattr, "user.DOSATTRIB") != 0;
+}
+
 static void lx_ea_list(struct lx_ea_walk *walk)
 {
 	char names[65536], self[32];
@@ -368,12 +375,8 @@ static void lx_ea_list(struct lx_ea_walk *walk)
 	for (at = 0; at < n; at += strlen(names + at) + 1) {
 		const char *name = names + at;
 
-		if (strncmp(name, LX_USER, strlen(LX_USER)) != 0 ||
-			strncmp(name, LX_OWN, strlen(LX_OWN)) == 0 ||
-			strcmp(name, "user.DOSATTRIB") == 0) {
-			continue;
-		}
-		if (!lx_ea_each(walk, name + strlen(LX_USER))) {
+		if (lx_is_ea(name) &&
+			!lx_ea_each(walk, name + strlen(LX_USER))) {
 			return;
 		}
 	}
@@ -562,6 +565,22 @@ static bool lx_side_unlink(
 	(void)name;
 	unlinkat(dir, file, 0);
 	return true;
+}
+
+void lx_side_overwrite(struct files_node *node)
+{
+	char names[65536], self[32];
+	ssize_t n, at;
+
+	snprintf(self, sizeof self, "/proc/self/fd/%d", node->fd);
+	n = listxattr(self, names, sizeof names);
+	for (at = 0; at < n; at += strlen(names + at) + 1) {
+		if (lx_is_ea(names + at)) {
+			lx_xattr_put(node, names + at, NULL, 0);
+		}
+	}
+	lx_side_each(node, "e.", lx_side_unlink, NULL);
+	lx_side_each(node, "s.", lx_side_unlink, NULL);
 }
 
 void lx_side_remove(struct files_node *node)

@@ -183,9 +183,18 @@ static int mem_check_type(const struct files_op *op, bool directory)
 
 static void mem_truncate(struct mem_share *share, struct files_op *op)
 {
+	struct mem_inode *inode = op->node->inode;
+
 	mem_data_truncate(mem_data_of(op->node), 0);
 	mem_changed(share, op->node);
 	op->truncated = true;
+	if (op->node->stream) {
+		return;
+	}
+	while (inode->stream_count > 0) {
+		mem_stream_remove(inode, inode->streams[0]);
+	}
+	mem_ea_clear(inode);
 }
 
 static int mem_open(struct mem_share *share, struct files_op *op)

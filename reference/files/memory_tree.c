@@ -355,3 +355,13 @@ int mem_ea_set(
 	}
 	return mem_bytes_set(&inode->eas[i].value, p, n);
 }
+
+void mem_ea_clear(struct mem_inode *inode)
+{
+	while (inode->ea_count > 0) {
+		struct mem_ea *ea = &inode->eas[--inode->ea_count];
+
+		free(ea->name);
+		free(ea->value.p);
+	}
+}

@@ -110,5 +110,6 @@ void mem_stream_remove(struct mem_inode *inode, struct mem_stream *stream);
 int mem_bytes_set(struct mem_bytes *bytes, const uint8_t *p, size_t n);
 int mem_ea_set(
 	struct mem_inode *inode, const char *name, const uint8_t *p, size_t n);
+void mem_ea_clear(struct mem_inode *inode);
 
 #endif

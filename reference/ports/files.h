@@ -59,7 +59,9 @@ enum files_create {
 	FILES_OPEN_EXISTING, /* -ENOENT when missing */
 	FILES_CREATE_NEW,    /* -EEXIST when there */
 	FILES_OPEN_OR_CREATE,
-	FILES_TRUNCATE_EXISTING, /* overwrite: -ENOENT when missing */
+	FILES_TRUNCATE_EXISTING, /* overwrite: -ENOENT when missing; of
+				  * unnamed data also the file's named
+				  * streams and EAs go */
 	FILES_TRUNCATE_OR_CREATE,
 };
 

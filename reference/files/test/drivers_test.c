@@ -511,6 +511,39 @@ static unsigned int list(
 	return (unsigned int)op->entry_count;
 }
 
+/* Streams and EAs go with the data of a file that is overwritten. */
+static void test_overwrite(void **state)
+{
+	struct world *w = *state;
+	struct files_node *a = make(w, "a", FILES_FILE), *stream;
+	struct files_op *op;
+
+	put(w, a, 0, "data");
+	assert_int_equal(set_ea(w, a, "Colour", "red"), 0);
+	assert_int_equal(try_open(w, "a", "s", FILES_CREATE_NEW, FILES_ANY), 0);
+	stream = w->op.node;
+	/* An overwritten stream takes nothing along. */
+	op = fresh(w, stream);
+	op->open.how = FILES_TRUNCATE_EXISTING;
+	assert_int_equal(run(w, FILES_REOPEN), 0);
+	fresh(w, a);
+	assert_int_equal(run(w, FILES_STREAMS), 0);
+	assert_int_equal(w->op.entry_count, 1);
+	shut(w, stream);
+	op = fresh(w, a);
+	op->open.how = FILES_TRUNCATE_EXISTING;
+	assert_int_equal(run(w, FILES_REOPEN), 0);
+	assert_true(op->truncated);
+	assert_int_equal(op->stat.size, 0);
+	fresh(w, a);
+	assert_int_equal(run(w, FILES_STREAMS), 0);
+	assert_int_equal(w->op.entry_count, 0);
+	fresh(w, a);
+	assert_int_equal(run(w, FILES_GET_EA), 0);
+	assert_int_equal(w->op.entry_count, 0);
+	shut(w, a);
+}
+
 static void test_readdir(void **state)
 {
 	struct world *w = *state;
@@ -750,6 +783,7 @@ int main(void)
 		BOTH(test_blobs),
 		BOTH(test_eas),
 		BOTH(test_streams),
+		BOTH(test_overwrite),
 		BOTH(test_readdir),
 		BOTH(test_rename),
 		BOTH(test_link),
