@@ -219,3 +219,55 @@ CONF_TEST(core, compounded_response_layout,
 	check_header(t, c->replies[2], SMB2_HEADER_F_NEXT_COMMAND, 0,
 		CORE_COMPOUND_0016);
 }
+
+CONF_TEST(core, related_request_without_a_tree,
+	"a related request behind a TREE_CONNECT that failed is refused",
+	RULES(CORE_COMPOUND_0008))
+{
+	struct peer *a =
+		client_with(t, &(struct client_options){.no_tree = true});
+	struct smb2_create_request create = create_request(a, "\\", NULL);
+	const struct smb2_tree_connect_request connect = {
+		.buffer = utf16(t, "\\\\server\\no-such-share")};
+	struct chain *c = chain_begin(a);
+	chain_add(c, false, &smb2_tree_connect_request_type, &connect);
+	chain_add(c, true, &smb2_create_request_type, &create);
+	chain_add(c, true, &smb2_close_request_type, &close_related);
+	chain_call(c);
+	need_status(t, c->replies[0], STATUS_BAD_NETWORK_NAME);
+	check_status(
+		t, c->replies[1], STATUS_INVALID_PARAMETER, CORE_COMPOUND_0008);
+	check_status(
+		t, c->replies[2], STATUS_INVALID_PARAMETER, CORE_COMPOUND_0008);
+}
+
+CONF_TEST(core, mixed_compound,
+	"a compound of related and unrelated requests is refused",
+	RULES(CORE_COMPOUND_0010))
+{
+	struct peer *a = client(t);
+	struct chain *c = chain_begin(a);
+	struct smb2_create_request create = create_request(a, "x", NULL);
+	chain_add(c, false, &smb2_create_request_type, &create);
+	chain_add(c, true, &smb2_close_request_type, &close_related);
+	chain_add(c, false, &smb2_echo_request_type, &echo);
+	chain_call(c);
+	for (unsigned int i = 0; i < c->count; i++) {
+		check_status(t, c->replies[i], STATUS_INVALID_PARAMETER,
+			CORE_COMPOUND_0010);
+	}
+}
+
+CONF_TEST(core, last_response_is_padded,
+	"the last response of a compound fills 8 bytes",
+	RULES(CORE_COMPOUND_0017))
+{
+	struct peer *a = client(t);
+	struct chain *c = create_query_close(a);
+	chain_call(c);
+	need_ok(t, c->replies[2]);
+	need(t, c->replies[2]->frame == c->replies[0]->frame,
+		"responses in one message");
+	check_number(t, c->replies[2], c->replies[2]->pdu.n % 8, 0,
+		"length of the last response modulo 8", CORE_COMPOUND_0017);
+}

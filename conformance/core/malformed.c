@@ -376,15 +376,15 @@ static bool make_nonsense(struct pdu *pdu, const struct wire_type *type,
 		return false;
 	}
 	old = get(pdu->bytes + spot.offset, spot.size);
-	value = (const uint64_t[]){
-		0, 1, UINT64_MAX, old + 1, old - 1, pdu->n + 8}[which];
+	value = (const uint64_t[]){0, 1, UINT64_MAX, old + 1, old - 1,
+		pdu->n + 8, old + 256}[which];
 	for (i = 0; i < spot.size; i++) {
 		pdu->bytes[spot.offset + i] = (uint8_t)(value >> (8 * i));
 	}
 	return get(pdu->bytes + spot.offset, spot.size) != old;
 }
 
-#define NONSENSES 6
+#define NONSENSES 7
 
 /* Its MessageId is used up all the same. */
 static void continue_without(struct victim *v, struct pdu *pdu)
@@ -396,8 +396,8 @@ static void continue_without(struct victim *v, struct pdu *pdu)
 static void every_number(
 	struct victim *v, const struct wire_type *type, unsigned int from)
 {
-	static const char *const names[NONSENSES] = {
-		"0", "1", "the maximum", "one more", "one less", "beyond"};
+	static const char *const names[NONSENSES] = {"0", "1", "the maximum",
+		"one more", "one less", "beyond", "256 more"};
 	unsigned int field, which;
 
 	for (field = from; field < type->count; field++) {
