@@ -69,6 +69,11 @@ static void create_found(struct files_op *op)
 		create_existing(req);
 		return;
 	}
+	if (op->result == -ENOENT && op->link_end > 0 &&
+		RULE(CORE_CREATE_0016)) {
+		create_stop(req, op->link_end);
+		return;
+	}
 	if (op->result != -ENOENT || op->parent_missing) {
 		create_fail(req, create_status(op));
 		return;

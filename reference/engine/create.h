@@ -41,6 +41,7 @@ struct create_work {
 	bool stream; /* a named stream is opened */
 	bool base_exists;
 	bool created, truncate;
+	uint16_t unparsed;      /* bytes of the name behind a symbolic link */
 	struct files_stat stat; /* of what is opened */
 	struct files_stat parent_stat;
 	char path[LIMIT_PATH]; /* as on disk */
@@ -65,6 +66,8 @@ void create_fail(struct request *req, uint32_t status);
 
 /* create_open.c: the object is there (op of the OPEN). */
 void create_existing(struct request *req);
+/* A symbolic link ends after n bytes of the path. */
+void create_stop(struct request *req, size_t n);
 /* The open is in the tables, on the file; STATUS_SUCCESS or what is wrong. */
 uint32_t create_attach(struct request *req);
 

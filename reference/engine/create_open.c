@@ -5,7 +5,6 @@
 
 #include "engine/create.h"
 
-#define IO_REPARSE_TAG_OF_SYMLINK 0xa000000cu
 #define CREATE_READS (FILE_READ_DATA | FILE_EXECUTE)
 #define CREATE_WRITES (FILE_WRITE_DATA | FILE_APPEND_DATA)
 
@@ -315,6 +314,7 @@ static void create_secured(struct files_op *op)
 static struct wire_view create_symlink_error(
 	struct request *req, struct wire_view reparse)
 {
+	const struct create_work *work = req->work;
 	struct symbolic_link_reparse_data_buffer link;
 	struct reparse_data_buffer outer;
 	struct smb2_symlink_error_response error = {0};
@@ -326,8 +326,9 @@ static struct wire_view create_symlink_error(
 			outer.data_buffer, &link) < 0) {
 		return (struct wire_view){0};
 	}
-	error.reparse_tag = IO_REPARSE_TAG_OF_SYMLINK;
+	error.reparse_tag = IO_REPARSE_TAG_SYMLINK;
 	error.reparse_data_length = outer.reparse_data_length;
+	error.unparsed_path_length = work->unparsed;
 	error.substitute_name_offset = link.substitute_name_offset;
 	error.substitute_name_length = link.substitute_name_length;
 	error.print_name_offset = link.print_name_offset;
@@ -361,6 +362,64 @@ static void create_stopped(struct files_op *op)
 	request_fail_with(req, STATUS_STOPPED_ON_SYMLINK, 0, error);
 }
 
+static void create_tell_link(struct request *req)
+{
+	struct create_work *work = req->work;
+
+	req->op.node = work->node;
+	req->op.blob = FILES_BLOB_REPARSE;
+	req->op.size = 16384;
+	req->op.data = request_alloc(req, req->op.size);
+	if (!req->op.data) {
+		create_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+		return;
+	}
+	request_submit(req, FILES_GET_BLOB, create_stopped);
+}
+
+static void create_link_opened(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct create_work *work = req->work;
+
+	if (op->result < 0) {
+		create_fail(req, status_of_errno(op->result));
+		return;
+	}
+	work->node = op->node;
+	create_tell_link(req);
+}
+
+/* Bytes of the name from the backslash that ends its first n components. */
+static uint16_t create_behind(struct wire_view name, unsigned int n)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < name.n; i += 2) {
+		if (wire_get16(name.p + i) == '\\' && --n == 0) {
+			return (uint16_t)(name.n - i);
+		}
+	}
+	return 0;
+}
+
+void create_stop(struct request *req, size_t n)
+{
+	struct create_work *work = req->work;
+	unsigned int components = 1;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		components += work->name.path[i] == '/';
+	}
+	work->unparsed = create_behind(work->body.name, components);
+	memcpy(work->path, work->name.path, n);
+	work->path[n] = 0;
+	req->op.path = work->path;
+	req->op.stream = NULL;
+	request_submit(req, FILES_OPEN, create_link_opened);
+}
+
 /* true: the request is taken care of. */
 static bool create_reparse(struct request *req)
 {
@@ -371,19 +430,11 @@ static bool create_reparse(struct request *req)
 			(work->options & FILE_OPEN_REPARSE_POINT))) {
 		return false;
 	}
-	if (work->stat.reparse_tag != IO_REPARSE_TAG_OF_SYMLINK) {
+	if (work->stat.reparse_tag != IO_REPARSE_TAG_SYMLINK) {
 		/* Tags that mean something to others only do not stop. */
 		return false;
 	}
-	req->op.node = work->node;
-	req->op.blob = FILES_BLOB_REPARSE;
-	req->op.size = 16384;
-	req->op.data = request_alloc(req, req->op.size);
-	if (!req->op.data) {
-		create_fail(req, STATUS_INSUFFICIENT_RESOURCES);
-		return true;
-	}
-	request_submit(req, FILES_GET_BLOB, create_stopped);
+	create_tell_link(req);
 	return true;
 }
 

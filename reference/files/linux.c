@@ -18,6 +18,7 @@
 
 #include "files/linux_share.h"
 #include "ports/work.h"
+#include "wire/all.h"
 
 static _Thread_local const struct auth_identity *lx_current;
 
@@ -256,6 +257,47 @@ static int lx_check_type(const struct files_op *op, mode_t mode)
 	return 0;
 }
 
+static bool lx_is_link(struct lx_share *share, const char *path)
+{
+	struct files_node *node;
+	uint8_t reparse[16384];
+	int n, fd = lx_openat(share->root, path, O_PATH, 0);
+
+	if (fd < 0 || lx_node_create(share, fd, true, path, &node) < 0) {
+		return false;
+	}
+	n = lx_attr_get(node, "reparse", reparse, sizeof reparse);
+	lx_node_destroy(node);
+	return n >= 4 && wire_get32(reparse) == IO_REPARSE_TAG_SYMLINK;
+}
+
+/* Where a path that leads nowhere meets a link that a client has made. */
+static size_t lx_link_end(struct lx_share *share, const struct files_op *op)
+{
+	const char *slash = strchr(op->path, '/');
+	char path[LX_PATH_MAX], actual[LX_PATH_MAX];
+	bool found;
+
+	for (; slash; slash = strchr(slash + 1, '/')) {
+		size_t n = (size_t)(slash - op->path);
+
+		if (n >= sizeof path) {
+			break;
+		}
+		memcpy(path, op->path, n);
+		path[n] = 0;
+		if (lx_resolve(share, path, op->open.nocase, actual, &found) <
+				0 ||
+			!found) {
+			break;
+		}
+		if (lx_is_link(share, actual)) {
+			return n;
+		}
+	}
+	return 0;
+}
+
 /* Finds or makes the file itself. */
 static int lx_open_file(struct lx_share *share, struct files_op *op)
 {
@@ -326,7 +368,11 @@ static int lx_open(struct lx_share *share, struct files_op *op)
 	int r;
 
 	op->created = op->truncated = op->parent_missing = false;
+	op->link_end = 0;
 	r = lx_open_file(share, op);
+	if (r == -ENOENT && op->open.how == FILES_OPEN_EXISTING) {
+		op->link_end = lx_link_end(share, op);
+	}
 	if (r < 0) {
 		return r;
 	}

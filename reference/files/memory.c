@@ -9,6 +9,7 @@
 
 #include "files/memory_tree.h"
 #include "ports/text.h"
+#include "wire/all.h"
 
 #define MEM_ARCHIVE 0x20u
 #define MEM_DIRECTORY 0x10u
@@ -197,6 +198,36 @@ static void mem_truncate(struct mem_share *share, struct files_op *op)
 	mem_ea_clear(inode);
 }
 
+/* Where a path that leads nowhere meets a link that a client has made. */
+static size_t mem_link_end(struct mem_share *share, const struct files_op *op)
+{
+	const char *slash = strchr(op->path, '/');
+	char path[1024], actual[1024];
+	struct mem_place place;
+
+	for (; slash; slash = strchr(slash + 1, '/')) {
+		size_t n = (size_t)(slash - op->path);
+		const struct mem_bytes *reparse;
+
+		if (n >= sizeof path) {
+			break;
+		}
+		memcpy(path, op->path, n);
+		path[n] = 0;
+		if (mem_walk(share, path, op->open.nocase, &place, actual,
+			    sizeof actual) < 0 ||
+			!place.entry) {
+			break;
+		}
+		reparse = &place.entry->inode->blobs[FILES_BLOB_REPARSE];
+		if (reparse->n >= 4 &&
+			wire_get32(reparse->p) == IO_REPARSE_TAG_SYMLINK) {
+			return n;
+		}
+	}
+	return 0;
+}
+
 static int mem_open(struct mem_share *share, struct files_op *op)
 {
 	struct mem_place place;
@@ -207,6 +238,11 @@ static int mem_open(struct mem_share *share, struct files_op *op)
 
 	op->created = op->truncated = false;
 	op->parent_missing = r == -ENOENT;
+	op->link_end = 0;
+	if ((r == -ENOENT || (r == 0 && !place.entry && !place.root)) &&
+		op->open.how == FILES_OPEN_EXISTING) {
+		op->link_end = mem_link_end(share, op);
+	}
 	if (r < 0) {
 		return r;
 	}

@@ -131,6 +131,10 @@ struct files_op {
 	bool parent_missing;     /* -ENOENT of OPEN, LOOKUP, RENAME, LINK: a
 				  * component before the last is not there or
 				  * is no directory */
+	size_t link_end;         /* -ENOENT of OPEN with FILES_OPEN_EXISTING:
+				  * so many bytes of path lead to a reparse
+				  * point that is a symbolic link; 0 = none
+				  * before the last component */
 	bool clone;              /* COPY: share extents or fail -EOPNOTSUPP */
 	struct files_node *from; /* COPY: source */
 	uint64_t from_offset;

@@ -544,6 +544,31 @@ static void test_overwrite(void **state)
 	shut(w, a);
 }
 
+/* A path that leads nowhere tells of the link on its way. */
+static void test_link_end(void **state)
+{
+	static uint8_t link[12] = {0x0c, 0, 0, 0xa0, 4};
+	struct world *w = *state;
+	struct files_node *a = make(w, "Dir", FILES_DIRECTORY);
+	struct files_node *b = make(w, "Dir/link", FILES_DIRECTORY);
+	struct files_op *op = fresh(w, b);
+
+	op->blob = FILES_BLOB_REPARSE;
+	op->data = link;
+	op->size = sizeof link;
+	assert_int_equal(run(w, FILES_SET_BLOB), 0);
+	assert_int_equal(try_open(w, "dir/Link/x/y", NULL, FILES_OPEN_EXISTING,
+				 FILES_ANY),
+		-ENOENT);
+	assert_int_equal(w->op.link_end, 8);
+	assert_int_equal(try_open(w, "dir/other/x", NULL, FILES_OPEN_EXISTING,
+				 FILES_ANY),
+		-ENOENT);
+	assert_int_equal(w->op.link_end, 0);
+	shut(w, a);
+	shut(w, b);
+}
+
 static void test_readdir(void **state)
 {
 	struct world *w = *state;
@@ -784,6 +809,7 @@ int main(void)
 		BOTH(test_eas),
 		BOTH(test_streams),
 		BOTH(test_overwrite),
+		BOTH(test_link_end),
 		BOTH(test_readdir),
 		BOTH(test_rename),
 		BOTH(test_link),
