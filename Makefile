@@ -103,16 +103,20 @@ $(OUT)/bin/smb3xd-faulty: FORCE
 	@cmp -s $(BUILD)/faulty/bin/smb3xd $@ || \
 	  cp $(BUILD)/faulty/bin/smb3xd $@
 
-# The suite against our own server, built with sanitizers.
-check-asan:
-	@$(MAKE) --no-print-directory VARIANT=asan all
-	@$(MAKE) --no-print-directory $(OUT)/bin/smb3x-check
+# The unit tests, and the suite against our own server, under sanitizers.
+check-asan: $(OUT)/bin/smb3x-check $(OUT)/bin/smb3xd
+	@$(MAKE) --no-print-directory VARIANT=asan check-unit \
+	  $(BUILD)/asan/bin/smb3xd
 	@tools/run/asan $(BUILD)
 
 # Every fuzzer for its short time, or for FUZZ_SECONDS.
 fuzz-short: $$(FUZZERS)
 fuzz: FUZZ_SECONDS ?= 600
 fuzz: $$(FUZZERS)
+check-fuzz: FUZZ_SECONDS ?= 20
+check-fuzz: $$(FUZZERS)
+
+CHECKS += check-asan check-fuzz
 
 # What a fresh machine lacks is installed first; nothing happens otherwise.
 setup:
@@ -149,7 +153,7 @@ clean:
 
 FORCE:
 
-.PHONY: all setup check check-all check-unit check-asan conformance prove \
-        results check-readme fuzz fuzz-short clean FORCE
+.PHONY: all setup check check-all check-unit check-asan check-fuzz \
+        conformance prove results check-readme fuzz fuzz-short clean FORCE
 
 -include $(sort $(patsubst %.o,%.d,$(ALL_OBJ)))

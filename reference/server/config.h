@@ -32,7 +32,7 @@ struct config {
 	char *keytab, *unix_user;
 	bool anonymous;
 	struct engine_config engine; /* without shares and interfaces */
-	uint64_t stall_ns; /* without progress on a connection */
+	uint64_t stall_ns;           /* without progress on a connection */
 	enum log_level log;
 	enum loop_backend backend;
 	unsigned int threads;

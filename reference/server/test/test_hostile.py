@@ -162,8 +162,8 @@ def mad_bytes(dice, i):
         return message(b'\xffxyz' + body)  # no SMB message
     # A request in a header that is right, before there is a session.
     return message(struct.pack(
-        '<4sHHIHHIIQIIQ16x', b'\xfeSMB', 64, 1, 0, dice.choice([1, *range(3, 12)]),
-        1, 0, 0, 0, 0, 0, 0) + body)
+        '<4sHHIHHIIQIIQ16x', b'\xfeSMB', 64, 1, 0,
+        dice.choice([1, *range(3, 12)]), 1, 0, 0, 0, 0, 0, 0) + body)
 
 
 def test_mad_ones_are_cut(server):
