@@ -62,12 +62,13 @@ static bool reported(struct test *t, const struct reply *r, uint32_t action,
 	return false;
 }
 
-/* A request that waits for changes in "d", and is known to wait. */
+/* A request that waits for changes in d, and whose watch has begun. */
 static struct request *watch(
 	struct file *d, uint32_t filter, bool tree, uint32_t size)
 {
 	struct request *notify = dir_notify_send(d, filter, tree, size);
 	need_status(d->peer->t, peer_interim(notify), STATUS_PENDING);
+	dir_notify_settle(d->peer);
 	return notify;
 }
 
@@ -141,7 +142,7 @@ CONF_TEST(core, deletion_is_reported, "a deleted file is reported as removed",
 	need_ok(t, file_delete(f));
 	need_ok(t, file_close(f));
 	struct reply *r = peer_wait(notify);
-	need_ok(t, r);
+	stop_ok(t, r, CORE_NOTIFY_0004);
 	check(t, r, reported(t, r, FILE_ACTION_REMOVED, "old"),
 		CORE_NOTIFY_0004, "\"old\" is reported as removed");
 }
@@ -159,7 +160,7 @@ CONF_TEST(core, rename_is_reported, "a rename is reported as old and new name",
 	struct request *notify = watch(d, NAMES, false, 1024);
 	need_ok(t, file_rename(f, "d\\new", false));
 	struct reply *r = peer_wait(notify);
-	need_ok(t, r);
+	stop_ok(t, r, CORE_NOTIFY_0005);
 	struct events seen = events_of(t, r);
 	if (seen.count == 1) {
 		step(t, "the new name comes with the next request");
@@ -248,7 +249,9 @@ CONF_TEST(core, changes_between_requests,
 	struct file *d = need_directory(a, "d");
 	struct request *first = watch(d, NAMES, false, 1024);
 	need_file(a, "d\\one", NULL);
-	need_ok(t, peer_wait(first));
+	struct reply *one = peer_wait(first);
+	need_capability(t, one, one->status == STATUS_SUCCESS,
+		"a server that reports changes");
 	need_file(a, "d\\two", NULL);
 	struct reply *r = peer_wait(dir_notify_send(d, NAMES, false, 1024));
 	check_ok(t, r, CORE_NOTIFY_0012);

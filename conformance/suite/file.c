@@ -387,3 +387,23 @@ struct request *dir_notify_send(struct file *directory, uint32_t filter,
 
 	return peer_send(directory->peer, &smb2_change_notify_request_type, &r);
 }
+
+void dir_notify_settle(struct peer *peer)
+{
+	struct test *t = peer->t;
+	uint64_t deadline = test_within(t, REPLY_TIMEOUT_MS);
+	struct file *d = need_directory(peer, "settle");
+	struct request *notify =
+		dir_notify_send(d, FILE_NOTIFY_CHANGE_FILE_NAME, false, 1024);
+	unsigned int i;
+
+	for (i = 0; peer_wait_ms(notify, 20 * i)->outcome == REPLY_TIMEOUT &&
+		    test_clock() < deadline;
+		i++) {
+		char *name = test_text(t, "settle\\%u-%u",
+			(unsigned int)notify->message_id, i);
+
+		need_ok(t, file_close(need_file(peer, name, NULL)));
+	}
+	need_ok(t, file_close(d));
+}

@@ -110,5 +110,9 @@ struct reply *file_lock(
 /* CHANGE_NOTIFY. Not waited for. */
 struct request *dir_notify_send(struct file *directory, uint32_t filter,
 	bool tree, uint32_t output_size);
+/* After dir_notify_send(), when the watch must have begun: some servers say
+ * STATUS_PENDING first and set up watches later, in the order of the requests.
+ * Watches a directory of its own and changes it until that is reported. */
+void dir_notify_settle(struct peer *peer);
 
 #endif

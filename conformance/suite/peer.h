@@ -26,7 +26,8 @@
 #include "wire/all.h"
 #include "wire/registry.h"
 
-#define REPLY_TIMEOUT_MS 4000
+#define REPLY_TIMEOUT_MS 10000 /* for an answer; a busy machine may stall */
+#define CLOSE_TIMEOUT_MS 4000  /* for the end of a connection */
 #define PEER_SESSIONS 8
 
 struct request;
@@ -208,7 +209,7 @@ struct setup_options {
 	struct session *bind;   /* bind this session to the connection */
 	uint64_t previous;      /* PreviousSessionId */
 	bool wrong_password;
-	bool unknown_user; /* a name that nobody has */
+	bool unknown_user;     /* a name that nobody has */
 	bool unsigned_binding; /* binding request without signature */
 };
 struct reply *peer_setup(struct peer *peer, const struct setup_options *how);

@@ -72,7 +72,7 @@ struct conf_test {
 	size_t row_size, row_count;
 };
 
-#define BUDGET_DEFAULT_MS 20000
+#define BUDGET_DEFAULT_MS 40000
 
 /* The words of a declaration. */
 #define RULES(...) \

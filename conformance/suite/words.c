@@ -449,7 +449,7 @@ bool conf_closed(
 	struct test *t, struct peer *peer, bool silently, enum rule_id rule)
 {
 	unsigned int before = peer->raw_count;
-	bool closed = peer_closed_within(peer, REPLY_TIMEOUT_MS);
+	bool closed = peer_closed_within(peer, CLOSE_TIMEOUT_MS);
 	bool answered = silently && peer->raw_count != before;
 	struct record_check c = begin(t, CHECK_RULE, NULL, rule);
 
