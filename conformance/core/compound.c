@@ -98,13 +98,17 @@ CONF_TEST(core, related_request_without_a_file,
 	"a related request behind one that has no FileId is refused",
 	RULES(CORE_COMPOUND_0006))
 {
-	struct peer *a = client(t);
+	struct peer *a =
+		client_with(t, &(struct client_options){.no_tree = true});
+	const struct smb2_tree_connect_request connect = {
+		.buffer = utf16(t, test_text(t, "\\\\%s\\%s", t->target->host,
+					   t->target->share))};
 	struct chain *c = chain_begin(a);
-	struct pdu *first = chain_add(c, false, &smb2_echo_request_type, &echo);
-	mutate_header(first, SMB2_HEADER_F_TREE_ID, set_to(a->tree));
+	chain_add(c, false, &smb2_tree_connect_request_type, &connect);
 	chain_add(c, true, &smb2_query_info_request_type, &query_related);
 	chain_add(c, true, &smb2_close_request_type, &close_related);
 	chain_call(c);
+	need_ok(t, c->replies[0]);
 	check_status(
 		t, c->replies[1], STATUS_INVALID_HANDLE, CORE_COMPOUND_0006);
 	check_status(
@@ -163,6 +167,49 @@ CONF_TEST(core, unaligned_compound_disconnects,
 	pdu_extend(first, second->bytes, second->n);
 	peer_send_raw(a, wire_view_of(first->bytes, first->n));
 	check_closed(t, a, CORE_COMPOUND_0011);
+}
+
+CONF_TEST(core, related_requests_need_a_tree,
+	"requests related to a failed TREE_CONNECT are refused",
+	RULES(CORE_COMPOUND_0008))
+{
+	struct peer *a = client(t);
+	const struct smb2_tree_connect_request connect = {
+		.buffer = utf16(t, test_text(t, "\\\\%s\\no such share",
+					   t->target->host))};
+	struct smb2_create_request create = create_request(a, "x", NULL);
+	struct chain *c = chain_begin(a);
+	struct pdu *first =
+		chain_add(c, false, &smb2_tree_connect_request_type, &connect);
+	mutate_header(first, SMB2_HEADER_F_TREE_ID, set_to(0));
+	chain_add(c, true, &smb2_create_request_type, &create);
+	chain_add(c, true, &smb2_close_request_type, &close_related);
+	for (unsigned int i = 0; i < c->count; i++) {
+		c->pdus[i]->sign = SIGN_YES;
+	}
+	chain_call(c);
+	need_status(t, c->replies[0], STATUS_BAD_NETWORK_NAME);
+	check_status(
+		t, c->replies[1], STATUS_INVALID_PARAMETER, CORE_COMPOUND_0008);
+	check_status(
+		t, c->replies[2], STATUS_INVALID_PARAMETER, CORE_COMPOUND_0008);
+}
+
+CONF_TEST(core, related_and_unrelated_mixed,
+	"a compound of related and unrelated requests is refused",
+	RULES(CORE_COMPOUND_0010))
+{
+	struct peer *a = client(t);
+	struct chain *c = chain_begin(a);
+	struct smb2_create_request create = create_request(a, "x", NULL);
+	chain_add(c, false, &smb2_create_request_type, &create);
+	chain_add(c, true, &smb2_close_request_type, &close_related);
+	chain_add(c, false, &smb2_echo_request_type, &echo);
+	chain_call(c);
+	for (unsigned int i = 0; i < c->count; i++) {
+		check_status(t, c->replies[i], STATUS_INVALID_PARAMETER,
+			CORE_COMPOUND_0010);
+	}
 }
 
 static const struct {
@@ -270,4 +317,23 @@ CONF_TEST(core, last_response_is_padded,
 		"responses in one message");
 	check_number(t, c->replies[2], c->replies[2]->pdu.n % 8, 0,
 		"length of the last response modulo 8", CORE_COMPOUND_0017);
+}
+
+CONF_TEST(core, last_response_is_padded,
+	"the last response of a compound ends on 8 bytes",
+	RULES(CORE_COMPOUND_0017))
+{
+	struct peer *a = client(t);
+	struct chain *c = chain_begin(a);
+	struct smb2_create_request create = create_request(a, "x", NULL);
+	chain_add(c, false, &smb2_create_request_type, &create);
+	chain_add(c, true, &smb2_flush_request_type, &flush_related);
+	chain_call(c);
+	need_ok(t, c->replies[0]);
+	need_ok(t, c->replies[1]);
+	need(t, c->replies[0]->frame == c->replies[1]->frame,
+		"both responses in one message");
+	check_number(t, c->replies[1], a->raw.n % 8, 0,
+		"bytes of the message beyond a multiple of 8",
+		CORE_COMPOUND_0017);
 }
