@@ -169,49 +169,6 @@ CONF_TEST(core, unaligned_compound_disconnects,
 	check_closed(t, a, CORE_COMPOUND_0011);
 }
 
-CONF_TEST(core, related_requests_need_a_tree,
-	"requests related to a failed TREE_CONNECT are refused",
-	RULES(CORE_COMPOUND_0008))
-{
-	struct peer *a = client(t);
-	const struct smb2_tree_connect_request connect = {
-		.buffer = utf16(t, test_text(t, "\\\\%s\\no such share",
-					   t->target->host))};
-	struct smb2_create_request create = create_request(a, "x", NULL);
-	struct chain *c = chain_begin(a);
-	struct pdu *first =
-		chain_add(c, false, &smb2_tree_connect_request_type, &connect);
-	mutate_header(first, SMB2_HEADER_F_TREE_ID, set_to(0));
-	chain_add(c, true, &smb2_create_request_type, &create);
-	chain_add(c, true, &smb2_close_request_type, &close_related);
-	for (unsigned int i = 0; i < c->count; i++) {
-		c->pdus[i]->sign = SIGN_YES;
-	}
-	chain_call(c);
-	need_status(t, c->replies[0], STATUS_BAD_NETWORK_NAME);
-	check_status(
-		t, c->replies[1], STATUS_INVALID_PARAMETER, CORE_COMPOUND_0008);
-	check_status(
-		t, c->replies[2], STATUS_INVALID_PARAMETER, CORE_COMPOUND_0008);
-}
-
-CONF_TEST(core, related_and_unrelated_mixed,
-	"a compound of related and unrelated requests is refused",
-	RULES(CORE_COMPOUND_0010))
-{
-	struct peer *a = client(t);
-	struct chain *c = chain_begin(a);
-	struct smb2_create_request create = create_request(a, "x", NULL);
-	chain_add(c, false, &smb2_create_request_type, &create);
-	chain_add(c, true, &smb2_close_request_type, &close_related);
-	chain_add(c, false, &smb2_echo_request_type, &echo);
-	chain_call(c);
-	for (unsigned int i = 0; i < c->count; i++) {
-		check_status(t, c->replies[i], STATUS_INVALID_PARAMETER,
-			CORE_COMPOUND_0010);
-	}
-}
-
 static const struct {
 	const char *name;
 	uint32_t next;
@@ -317,23 +274,4 @@ CONF_TEST(core, last_response_is_padded,
 		"responses in one message");
 	check_number(t, c->replies[2], c->replies[2]->pdu.n % 8, 0,
 		"length of the last response modulo 8", CORE_COMPOUND_0017);
-}
-
-CONF_TEST(core, last_response_is_padded,
-	"the last response of a compound ends on 8 bytes",
-	RULES(CORE_COMPOUND_0017))
-{
-	struct peer *a = client(t);
-	struct chain *c = chain_begin(a);
-	struct smb2_create_request create = create_request(a, "x", NULL);
-	chain_add(c, false, &smb2_create_request_type, &create);
-	chain_add(c, true, &smb2_flush_request_type, &flush_related);
-	chain_call(c);
-	need_ok(t, c->replies[0]);
-	need_ok(t, c->replies[1]);
-	need(t, c->replies[0]->frame == c->replies[1]->frame,
-		"both responses in one message");
-	check_number(t, c->replies[1], a->raw.n % 8, 0,
-		"bytes of the message beyond a multiple of 8",
-		CORE_COMPOUND_0017);
 }
