@@ -266,6 +266,7 @@ CONF_TABLE(core, wildcards, pattern_rows, "wildcards match what they should",
 	struct peer *a = client(t);
 	struct file *d = directory_with(a, three, 3);
 	struct reply *r = scan(d, 0, row->pattern);
+	check_ok(t, r, CORE_QUERYDIR_0014);
 	need_ok(t, r);
 	check_number(t, r, count_name(r, "alpha"), row->alpha,
 		"entries of \"alpha\"", CORE_QUERYDIR_0014);

@@ -142,6 +142,22 @@ static void lock_reply(struct request *req)
 	request_reply(req, STATUS_SUCCESS, &smb2_lock_response_type, &response);
 }
 
+/* Is everything there that is to be unlocked? */
+static bool lock_all_there(struct request *req)
+{
+	struct lock_work *work = req->work;
+	struct wire_list list =
+		wire_list_of(&smb2_lock_element_type, work->body.locks);
+	struct smb2_lock_element element;
+
+	while (wire_list_next(&list, &element, NULL) > 0) {
+		if (!lock_exact(req->open, element.offset, element.length)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static void lock_unlock(struct request *req)
 {
 	struct lock_work *work = req->work;
@@ -150,14 +166,19 @@ static void lock_unlock(struct request *req)
 	struct smb2_lock_element element;
 	struct file *file = req->open->file;
 
+	if (!RULE(CORE_LOCK_0014) && !lock_all_there(req)) {
+		request_fail(req, STATUS_RANGE_NOT_LOCKED);
+		return;
+	}
 	while (wire_list_next(&list, &element, NULL) > 0) {
 		struct lock *lock =
 			lock_exact(req->open, element.offset, element.length);
 		uint32_t flags = element.flags;
 		uint32_t kind = flags & ~SMB2_LOCKFLAG_FAIL_IMMEDIATELY;
 
-		if ((RULE(CORE_LOCK_0011) && kind != SMB2_LOCKFLAG_UNLOCK) ||
-			(RULE(CORE_LOCK_0012) && kind != flags)) {
+		if (kind != SMB2_LOCKFLAG_UNLOCK
+				? RULE(CORE_LOCK_0011)
+				: RULE(CORE_LOCK_0012) && kind != flags) {
 			lock_retry(file);
 			request_fail(req, STATUS_INVALID_PARAMETER);
 			return;

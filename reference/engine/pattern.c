@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/names.h"
+#include "engine/rule.h"
 #include "ports/text.h"
 
 #define PATTERN_MAX 512
@@ -51,7 +52,7 @@ static bool pattern_takes(const struct pattern *p, size_t i, uint32_t c,
 
 	*ret_stays = false;
 	if (e == '*') {
-		*ret_stays = true;
+		*ret_stays = RULE(CORE_QUERYDIR_0014);
 		return false;
 	}
 	if (e == DOS_STAR) {
@@ -68,7 +69,8 @@ static bool pattern_takes(const struct pattern *p, size_t i, uint32_t c,
 	if (e == DOS_DOT) {
 		return c == '.';
 	}
-	return text_upcase(e) == text_upcase(c);
+	return RULE(CORE_QUERYDIR_0015) ? text_upcase(e) == text_upcase(c)
+					: e == c;
 }
 
 static void pattern_step(const struct pattern *p, const uint8_t *from,

@@ -225,6 +225,9 @@ static void dir_run(struct request *req)
 				dir_reply(req);
 				return;
 			}
+			if (!RULE(CORE_QUERYDIR_0008)) {
+				dir_append(req, entry->name, &entry->stat);
+			}
 		}
 		search->next++;
 	}
@@ -334,7 +337,8 @@ static uint32_t dir_check(struct request *req)
 
 	work->type = dir_entry_type(body->file_information_class);
 	if (!open->file->directory) {
-		return STATUS_INVALID_PARAMETER;
+		return RULE(CORE_QUERYDIR_0001) ? STATUS_INVALID_PARAMETER
+						: STATUS_NOT_SUPPORTED;
 	}
 	if (body->output_buffer_length > req->conn->max_transact) {
 		return STATUS_INVALID_PARAMETER;
@@ -352,6 +356,19 @@ static uint32_t dir_check(struct request *req)
 						: STATUS_BUFFER_OVERFLOW;
 	}
 	return STATUS_SUCCESS;
+}
+
+/* Broken rule: a scan goes on where that of another open stands. */
+static void dir_mix(struct open *open)
+{
+	list_each(other, &open->file->opens, struct open, in_file)
+	{
+		if (other != open && other->search) {
+			open->search->started = true;
+			open->search->ended = other->search->ended;
+			open->search->dots = other->search->dots;
+		}
+	}
 }
 
 void cmd_query_directory(struct request *req)
@@ -381,6 +398,9 @@ void cmd_query_directory(struct request *req)
 	}
 	if (!open->search) {
 		open->search = calloc(1, sizeof *open->search);
+		if (open->search && !RULE(CORE_QUERYDIR_0018)) {
+			dir_mix(open);
+		}
 	}
 	work->out.cap = work->body.output_buffer_length;
 	work->out.p = request_alloc(req, work->out.cap);

@@ -347,8 +347,11 @@ static struct open *find_open(struct request *req, struct smb2_fileid id)
 	struct open *open = link ? table_entry(link, struct open, by_id) : NULL;
 
 	if (!open || open->session != req->session || open->closing ||
-		open->id.persistent != id.persistent ||
 		open->tree != req->tree) {
+		return NULL;
+	}
+	if (open->id.persistent != id.persistent &&
+		(req->header.command != SMB2_CLOSE || RULE(CORE_CLOSE_0001))) {
 		return NULL;
 	}
 	return open;

@@ -3,6 +3,9 @@
 #include "engine/fileops.h"
 
 #define WRITE_DATA_OFFSET_MAX 0x100
+#define WRITE_FLAGS_KNOWN \
+	(uint32_t)(SMB2_WRITEFLAG_WRITE_THROUGH | \
+		   SMB2_WRITEFLAG_WRITE_UNBUFFERED)
 #define WRITE_TO_END UINT64_MAX /* FILE_WRITE_TO_END_OF_FILE in FSA's words */
 
 static void write_reply(struct request *req, uint64_t count)
@@ -113,6 +116,9 @@ static uint32_t write_check_form(
 		!(req->open->create_options & FILE_NO_INTERMEDIATE_BUFFERING)) {
 		return STATUS_INVALID_PARAMETER;
 	}
+	if (!RULE(CORE_WRITE_0008) && (body->flags & ~WRITE_FLAGS_KNOWN)) {
+		return STATUS_INVALID_PARAMETER;
+	}
 	return STATUS_SUCCESS;
 }
 
@@ -162,8 +168,12 @@ void cmd_write(struct request *req)
 		request_fail(req, status);
 		return;
 	}
-	if (body->length == 0) {
+	if (body->length == 0 && RULE(CORE_WRITE_0010)) {
 		write_reply(req, 0);
+		return;
+	}
+	if (body->length == 0) {
+		request_fail(req, STATUS_INVALID_PARAMETER);
 		return;
 	}
 	if (body->offset == WRITE_TO_END ||
