@@ -138,13 +138,14 @@ KEYS = (b"k" * 16, b"s" * 16, b"c" * 16)  # session, from server, from client
 class Sealed:
     """A PDU in an SMB2 TRANSFORM_HEADER, AES-128-CCM as in dialect 3.0.2."""
 
-    def __init__(self, pdu):
+    def __init__(self, pdu, nonce=None):
         self.sender = pdu.sender
         self.pdu = pdu
+        self.nonce = pdu.h["mid"] if nonce is None else nonce
 
     def bytes(self):
         plain = self.pdu.bytes()
-        nonce = struct.pack("<Q", self.pdu.h["mid"]) + b"n" * 3
+        nonce = struct.pack("<Q", self.nonce) + b"n" * 3
         aad = nonce + bytes(5) + struct.pack("<IHHQ", len(plain), 0, 1,
                                              SESSION)
         key = KEYS[2 if self.sender == CLIENT else 1]
