@@ -359,10 +359,26 @@ void peer_use(struct peer *peer, struct session *session, uint32_t tree)
 	peer->tree = tree;
 }
 
+/* A dialect that the probe did not find is no fault of this test. */
+static void need_dialect(struct test *t, const struct client_options *options)
+{
+	const struct fact *fact =
+		options != NULL && options->dialect != 0
+			? target_fact(t->target, FACT_DIALECT, options->dialect)
+			: NULL;
+
+	if (fact != NULL && !fact->present) {
+		need_capability(
+			t, NULL, false, "%s: %s", fact->name, fact->evidence);
+	}
+}
+
 struct peer *client_with(struct test *t, const struct client_options *options)
 {
-	struct peer *peer = peer_connect(t);
+	struct peer *peer;
 
+	need_dialect(t, options);
+	peer = peer_connect(t);
 	need_ok(t, peer_negotiate(peer, options));
 	if (options != NULL && options->plain) {
 		return peer;
