@@ -24,8 +24,8 @@ bool sharemode_compatible(struct share_claim fresh, struct share_claim old);
 uint32_t sharemode_check(const struct file *file, const struct open *open);
 /* The same against the opens of the file's other streams, which share only
  * deletion. [MS-FSA] 2.1.5.1.2.1 */
-bool sharemode_streams_disagree(const struct engine *engine,
-	const struct file *file, const struct open *open);
+bool sharemode_streams_disagree(struct engine *engine, const struct file *file,
+	const struct open *open);
 
 /* A security identifier as on the wire. [MS-DTYP] 2.4.2.2 */
 #define SID_MAX 68

@@ -68,7 +68,7 @@ static void closing_end(struct closing *closing)
 	open->node = NULL;
 	if (closing->file) {
 		closing->file->holders--;
-		file_drop(closing->file);
+		file_drop(closing->engine, closing->file);
 	}
 	if (base && !file_has_streams(closing->engine, base)) {
 		closing_resume(base);

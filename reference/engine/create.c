@@ -27,7 +27,7 @@ void create_fail(struct request *req, uint32_t status)
 		open->file = NULL;
 		open_remove(open);
 		if (file) {
-			file_drop(file);
+			file_drop(req->engine, file);
 		}
 	}
 	if (work->parent) {
@@ -168,7 +168,7 @@ uint32_t create_attach(struct request *req)
 	}
 	status = create_join(req, file);
 	if (status) {
-		file_drop(file);
+		file_drop(req->engine, file);
 		return status;
 	}
 	open->file = file;

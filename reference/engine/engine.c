@@ -70,6 +70,7 @@ void engine_destroy(struct engine *engine)
 	}
 	table_finish(&engine->sessions);
 	table_finish(&engine->opens);
+	table_finish(&engine->files_by_id);
 	free((void *)engine->config.interfaces);
 	free(engine);
 }

@@ -18,15 +18,48 @@ static bool file_same_stream(const struct file *file, const char *stream)
 	return text_equal_nocase(file->stream, stream);
 }
 
+/* Inode numbers follow one another: spread them. */
+static uint64_t file_hash(
+	const struct files_port *port, uint64_t device, uint64_t inode)
+{
+	uint64_t h = inode ^ device << 48 ^ device >> 16 ^ (uintptr_t)port << 8;
+
+	h = (h ^ h >> 31) * 0x9e3779b97f4a7c15ull;
+	return h ^ h >> 29;
+}
+
 struct file *file_find(struct engine *engine, const struct files_port *port,
 	const struct files_stat *stat, const char *stream)
 {
-	list_each(file, &engine->files, struct file, in_engine)
-	{
+	struct table_link *link = table_find(&engine->files_by_id,
+		file_hash(port, stat->device, stat->inode));
+
+	for (; link; link = table_next(link)) {
+		struct file *file = table_entry(link, struct file, by_id);
+
 		if (file->inode == stat->inode &&
 			file->device == stat->device && file->port == port &&
 			file_same_stream(file, stream)) {
 			return file;
+		}
+	}
+	return NULL;
+}
+
+struct file *file_sibling(struct engine *engine, const struct file *file,
+	const struct file *before)
+{
+	struct table_link *link =
+		before ? table_next(&before->by_id)
+		       : table_find(&engine->files_by_id, file->by_id.id);
+
+	for (; link; link = table_next(link)) {
+		struct file *other = table_entry(link, struct file, by_id);
+
+		if (other != file && other->inode == file->inode &&
+			other->device == file->device &&
+			other->port == file->port) {
+			return other;
 		}
 	}
 	return NULL;
@@ -50,7 +83,9 @@ struct file *file_get(struct engine *engine, struct files_port *port,
 	file->directory = stat->directory;
 	file->path = strdup(path);
 	file->stream = stream ? strdup(stream) : NULL;
-	if (!file->path || (stream && !file->stream)) {
+	if (!file->path || (stream && !file->stream) ||
+		table_add(&engine->files_by_id, &file->by_id,
+			file_hash(port, stat->device, stat->inode)) < 0) {
 		free(file->path);
 		free(file->stream);
 		free(file);
@@ -62,23 +97,16 @@ struct file *file_get(struct engine *engine, struct files_port *port,
 
 bool file_has_streams(struct engine *engine, const struct file *file)
 {
-	list_each(other, &engine->files, struct file, in_engine)
-	{
-		if (other != file && other->inode == file->inode &&
-			other->device == file->device &&
-			other->port == file->port) {
-			return true;
-		}
-	}
-	return false;
+	return file_sibling(engine, file, NULL);
 }
 
-void file_drop(struct file *file)
+void file_drop(struct engine *engine, struct file *file)
 {
 	if (!list_empty(&file->opens) || file->holders > 0) {
 		return;
 	}
 	list_remove(&file->in_engine);
+	table_remove(&engine->files_by_id, &file->by_id);
 	free(file->path);
 	free(file->stream);
 	free(file);

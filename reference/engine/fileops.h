@@ -15,10 +15,14 @@ struct file *file_find(struct engine *engine, const struct files_port *port,
 /* The same, made when missing; NULL without memory. */
 struct file *file_get(struct engine *engine, struct files_port *port,
 	const struct files_stat *stat, const char *stream, const char *path);
+/* Another stream of the same file that is open; NULL: none. The first
+ * one for before NULL, then the one after it. */
+struct file *file_sibling(struct engine *engine, const struct file *file,
+	const struct file *before);
 /* Are streams of this file open, or being closed? */
 bool file_has_streams(struct engine *engine, const struct file *file);
 /* Out of the table when no open and nothing else needs it. */
-void file_drop(struct file *file);
+void file_drop(struct engine *engine, struct file *file);
 /* An open file at this path, without regard to case; NULL: none. */
 struct file *file_at(
 	struct engine *engine, const struct files_port *port, const char *path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Share modes: who may open a file beside whom. [MS-FSA] 2.1.5.1.2.2 */
-#include "engine/access.h"
+#include "engine/fileops.h"
 
 #define SHARE_READERS (FILE_READ_DATA | FILE_EXECUTE)
 #define SHARE_WRITERS (FILE_WRITE_DATA | FILE_APPEND_DATA)
@@ -76,16 +76,12 @@ static bool sharemode_holds(const struct open *open)
 	       !(open->share_access & FILE_SHARE_DELETE);
 }
 
-bool sharemode_streams_disagree(const struct engine *engine,
-	const struct file *file, const struct open *open)
+bool sharemode_streams_disagree(
+	struct engine *engine, const struct file *file, const struct open *open)
 {
-	list_each(other, &engine->files, struct file, in_engine)
-	{
-		if (other == file || other->port != file->port ||
-			other->inode != file->inode ||
-			other->device != file->device) {
-			continue;
-		}
+	struct file *other = NULL;
+
+	while ((other = file_sibling(engine, file, other))) {
 		list_each(theirs, &other->opens, struct open, in_file)
 		{
 			if ((RULE(CORE_SHAREMODE_0010) &&

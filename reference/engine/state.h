@@ -49,6 +49,7 @@ struct engine {
 	struct list conns, shares, session_list;
 	struct table sessions, opens; /* opens by FileId.Volatile */
 	struct list files;            /* struct file, by in_engine */
+	struct table files_by_id;     /* engine/file.c */
 	struct list watches;          /* engine/notify.c */
 	struct list waiting;          /* submitted requests, oldest first */
 	unsigned int open_count;
@@ -153,6 +154,7 @@ struct share {
  */
 struct file {
 	struct list_link in_engine;
+	struct table_link by_id;
 	struct files_port *port;
 	uint64_t device, inode;
 	char *stream; /* NULL: unnamed data */

@@ -69,6 +69,16 @@ struct table_link *table_find(const struct table *table, uint64_t id)
 	return NULL;
 }
 
+struct table_link *table_next(const struct table_link *link)
+{
+	struct table_link *next = link->next;
+
+	while (next && next->id != link->id) {
+		next = next->next;
+	}
+	return next;
+}
+
 void table_remove(struct table *table, struct table_link *link)
 {
 	struct table_link **at;

@@ -24,10 +24,12 @@ struct table {
 #define table_entry(link, type, member) \
 	((type *)((char *)(link)-offsetof(type, member)))
 
-/* 0 or -ENOMEM. The id must not be there yet. */
+/* 0 or -ENOMEM. Several things may have one id. */
 int table_add(struct table *table, struct table_link *link, uint64_t id);
 /* NULL when there is none. */
 struct table_link *table_find(const struct table *table, uint64_t id);
+/* Another one with the same id; NULL when there is none. */
+struct table_link *table_next(const struct table_link *link);
 /* Harmless when link is not in the table. */
 void table_remove(struct table *table, struct table_link *link);
 /* Frees the buckets, not the things. */
