@@ -19,9 +19,9 @@ $(GEN)/rules.h $(GEN)/rules.c $(OUT)/requirements.json: $(OUT)/rules.stamp ;
 GENERATED += $(GEN)/rules.h
 $(eval $(call library,rules,$(GEN)/rules.c))
 
-# Rules, engine branches, tests and results, joined. TRACE_MODE=--report only
-# reports rules that still lack a test or a branch; empty, it fails for them.
-TRACE_MODE ?= --report
+# Rules, engine branches, tests and results, joined. Fails for rules that lack
+# a test or a branch and the reason for it; TRACE_MODE=--report only reports.
+TRACE_MODE ?=
 TRACE_NAMES := $(wildcard dissectors/*.lua conformance/products/*.yaml)
 
 $(OUT)/tests.json: $$(filter %/smb3x-check,$$(PROGRAMS))

@@ -6,7 +6,8 @@ The gates, each a list of lines "what: which" (empty = passed):
   unknown-id       a test, an engine branch, the dissector or a product file
                    names a rule that no document has
   no-test          a rule without a test and without a reason in
-                   spec/rules/untestable.yaml
+                   spec/rules/untestable.yaml; the dissector judges the rules
+                   of the client that it names, on captured traffic
   no-branch        a rule of the server without RULE(...) in the engine and
                    without a reason in spec/rules/unmarked.yaml
   stale-reason     a reason for a rule that has a test or a branch after all
@@ -24,6 +25,7 @@ import rules
 
 BRANCH = re.compile(r"\bRULE\(\s*([A-Z0-9_]+)\s*\)")
 ANY_ID = re.compile(r"\b(CORE-[A-Z0-9]+-[0-9]{4})\b")
+SHORT_ID = re.compile(r'"([A-Z0-9]+-[0-9]{4})"')  # in the dissector
 # Why a rule of the server needs no branch in the engine.
 UNMARKED = ("by-construction", "in-codec", "in-crypto", "in-driver",
             "not-offered")
@@ -70,7 +72,11 @@ def mentions(paths):
     found = {}
     for path in paths:
         with open(path, encoding="utf-8") as stream:
-            for rule_id in ANY_ID.findall(stream.read()):
+            text = stream.read()
+            ids = ANY_ID.findall(text)
+            if path.endswith(".lua"):
+                ids += ["CORE-" + short for short in SHORT_ID.findall(text)]
+            for rule_id in ids:
                 if path not in found.setdefault(rule_id, []):
                     found[rule_id].append(path)
     return found
@@ -197,6 +203,13 @@ def join(requirements, found_branches, tests, results, named, untestable,
     return records
 
 
+def is_judged(record):
+    """Whether a test judges the rule, or the dissector one of the client."""
+    return bool(record["tests"]) or (
+        record["actor"] == "client"
+        and any(path.endswith(".lua") for path in record["named"]))
+
+
 def gates(records, sources):
     known = {record["id"] for record in records}
     missing = {"unknown-id": [], "no-test": [], "no-branch": [],
@@ -207,9 +220,9 @@ def gates(records, sources):
                 missing["unknown-id"].append(
                     "%s in %s" % (rule_id, ", ".join(places[:3])))
     for record in records:
-        if not record["tests"] and not record["untestable"]:
+        if not is_judged(record) and not record["untestable"]:
             missing["no-test"].append(record["id"])
-        if record["tests"] and record["untestable"]:
+        if is_judged(record) and record["untestable"]:
             missing["stale-reason"].append(
                 "%s has a test but is called untestable" % record["id"])
         if record["actor"] != "server":
@@ -227,6 +240,8 @@ def summary(records, missing):
     return {"rules": len(records), "server": len(server),
             "client": len(records) - len(server),
             "with_test": sum(1 for r in records if r["tests"]),
+            "dissected": sum(1 for r in records
+                             if is_judged(r) and not r["tests"]),
             "with_branch": sum(1 for r in server if r["branches"]),
             "untestable": sum(1 for r in records if r["untestable"]),
             "missing": {gate: len(lines) for gate, lines in missing.items()}}
@@ -287,7 +302,8 @@ def command(args):
 
 def verdict(figures, missing, report):
     print("trace: %(rules)d rules, %(with_branch)d of %(server)d of the server"
-          " marked, %(with_test)d tested, %(untestable)d untestable" % figures)
+          " marked, %(with_test)d tested, %(dissected)d judged by the"
+          " dissector, %(untestable)d untestable" % figures)
     failed = 0
     for gate, lines in missing.items():
         if not lines:

@@ -20,7 +20,7 @@ ACTORS = ("server", "client")
 # The closed list of reasons why no test can show a rule to be broken.
 REASONS = ("needs-cluster", "needs-rdma", "needs-kdc", "needs-time",
            "needs-second-host", "needs-snapshots", "needs-storage-fault",
-           "local-event-only", "no-observable-effect")
+           "local-event-only", "no-observable-effect", "client-only")
 
 KEYWORD = re.compile(
     r"\b(MUST NOT|SHOULD NOT|MUST|SHOULD|MAY|SHALL|REQUIRED|RECOMMENDED"

@@ -128,6 +128,22 @@ def test_reason_for_a_missing_test(project):
     assert project.join().returncode == 0
 
 
+def test_dissector_judges_the_client(project):
+    project.write("tests.json", json.dumps({"tests": TESTS["tests"][:1]}))
+    project.write("names.lua", 'bad(pdu.turned, "ECHO-0002")')
+    assert project.join("--mentions", "names.lua").returncode == 0
+    project.write("names.yaml", "CORE-ECHO-0002: a product file names it")
+    assert project.join("--mentions", "names.yaml").returncode == 1
+
+
+def test_dissector_does_not_judge_the_server(project):
+    project.write("tests.json", json.dumps({"tests": [
+        {"id": "core/echo/asks", "rules": ["CORE-ECHO-0002"]}]}))
+    project.write("names.lua", "CORE-ECHO-0001")
+    run = project.join("--mentions", "names.lua")
+    assert run.returncode == 1 and "CORE-ECHO-0001" in run.stderr
+
+
 def test_stale_reason(project):
     project.write("spec/rules/untestable.yaml",
                   "CORE-ECHO-0001: {reason: needs-rdma}\n")
