@@ -246,7 +246,8 @@ CONF_TABLE(core, cipher_of_those_offered, cipher_rows,
 	unsigned int i;
 
 	need_ok(t, r);
-	need(t, answered(r, SMB2_ENCRYPTION_CAPABILITIES, &data) == 1,
+	need_capability(t, r,
+		answered(r, SMB2_ENCRYPTION_CAPABILITIES, &data) == 1,
 		"an encryption context");
 	for (i = 0; i < 4; i++) {
 		found |= word(data, 2) == row->accepted[i];

@@ -46,7 +46,8 @@ CONF_TABLE(core, greatest_dialect, offer_rows,
 	struct smb2_negotiate_request r = negotiate_request(
 		a, &(struct client_options){.dialect = 0x0302});
 
-	need(t, t->target->dialect_min <= row->dialects[0] || row->count > 1,
+	need_capability(t, NULL,
+		t->target->dialect_min <= row->dialects[0] || row->count > 1,
 		"dialect 0x%04x", row->dialects[0]);
 	r.dialect_count = (uint16_t)row->count;
 	r.dialects = bytes_of(t, row->dialects, row->count * 2);

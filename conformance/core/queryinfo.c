@@ -335,7 +335,7 @@ CONF_TEST(core, needed_length_in_311,
 	struct file *f = need_file(a, "x", NULL);
 	uint32_t size = descriptor_size(f);
 	struct reply *r = file_query_security(f, OWNER_GROUP_DACL, 0);
-	need_status(t, r, STATUS_BUFFER_TOO_SMALL);
+	stop_status(t, r, STATUS_BUFFER_TOO_SMALL, CORE_QUERYINFO_0017);
 	check_field(t, r, SMB2_ERROR_RESPONSE_F_ERROR_CONTEXT_COUNT, 1,
 		CORE_QUERYINFO_0017);
 	need(t, r->pdu.n >= 84, "an error context of 12 bytes");
@@ -353,7 +353,7 @@ CONF_TEST(core, needed_length_below_311, "the needed length comes in ErrorData",
 	struct file *f = need_file(a, "x", NULL);
 	uint32_t size = descriptor_size(f);
 	struct reply *r = file_query_security(f, OWNER_GROUP_DACL, 0);
-	need_status(t, r, STATUS_BUFFER_TOO_SMALL);
+	stop_status(t, r, STATUS_BUFFER_TOO_SMALL, CORE_QUERYINFO_0018);
 	check_field(
 		t, r, SMB2_ERROR_RESPONSE_F_BYTE_COUNT, 4, CORE_QUERYINFO_0018);
 	need(t, r->pdu.n >= 76, "4 bytes of ErrorData");
