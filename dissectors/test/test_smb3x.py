@@ -45,7 +45,8 @@ def tshark(path, *options, tmp_path):
 def broken(path, tmp_path, *options):
     """[(frame, rule, message)] of a capture."""
     out = tshark(path, *options, "-Y", "smb3x.rule or _ws.lua.error",
-                 "-T", "fields", "-e", "frame.number", "-e", "smb3x.rule", "-e", "smb3x.who",
+                 "-T", "fields", "-e", "frame.number", "-e", "smb3x.rule",
+                 "-e", "smb3x.who",
                  "-e", "_ws.lua.error", tmp_path=tmp_path)
     found = []
     for line in out.splitlines():
