@@ -252,24 +252,44 @@ static void spoil_again(struct session *session)
 	}
 }
 
+/* A repeated authentication. A valid session stays its user's, whoever proved
+ * himself; one that had expired has lost its security context and becomes the
+ * session of who did. The keys stay. [MS-SMB2] 3.3.5.5.2, 3.3.5.5.3 */
+static uint32_t renew(struct setup *setup, const struct auth_result *result)
+{
+	struct session *session = setup->session;
+	uint32_t status = judge(setup, result);
+
+	if (status) {
+		return status;
+	}
+	if (session->state == SESSION_IN_PROGRESS) {
+		session->identity = result->identity;
+		session->guest = result->identity.guest;
+		session->anonymous = result->identity.anonymous;
+	}
+	if (!session->encrypt && requires_signing(setup)) {
+		if (!session->has_keys) {
+			return STATUS_ACCESS_DENIED;
+		}
+		session->signing_required = true;
+	}
+	if (!session->anonymous) {
+		setup->req->conn->constrained = false;
+	}
+	spoil_again(session);
+	return 0;
+}
+
 static void finish(struct setup *setup, const struct auth_result *result)
 {
 	struct session *session = setup->session;
 	const struct auth_port *auth = session->engine->auth;
 	struct auth_exchange *exchange = session->exchange;
 	struct request *req = setup->req;
-	uint32_t status = 0;
+	uint32_t status =
+		setup->again ? renew(setup, result) : establish(setup, result);
 
-	if (setup->again) {
-		/* A valid session stays its user's, whoever proved himself;
-		 * only an expired one has lost its security context. */
-		if (session->state == SESSION_IN_PROGRESS) {
-			session->identity = result->identity;
-		}
-		spoil_again(session);
-	} else {
-		status = establish(setup, result);
-	}
 	if (status) {
 		refuse(setup, status);
 		return;

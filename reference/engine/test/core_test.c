@@ -731,6 +731,40 @@ static void test_expiry(void **state)
 	assert_false(rig.links[0].closed);
 }
 
+/* 3.3.5.5.2: only an expired session changes hands. */
+static void test_expired_for_another(void **state)
+{
+	(void)state;
+	start(0x0300);
+	assert_int_equal(rig_session(&rig, 0, "expires carol", 0, 0), 0);
+	rig_advance(&rig, 9000);
+	assert_int_equal(rig_session(&rig, 0, "expires bob", 0, 0), 0);
+	assert_int_equal(rig_session(&rig, 0, "guest", 0, 0), 0);
+	assert_int_equal(rig_tree(&rig, 0, "\\\\srv\\data"), 0);
+	assert_int_equal(rig_session(&rig, 0, "expires bob", 0, 0), 0);
+	rig_advance(&rig, 11000);
+	assert_int_equal(rig_tree(&rig, 0, "\\\\srv\\data"),
+		STATUS_NETWORK_SESSION_EXPIRED);
+	assert_int_equal(rig_session(&rig, 0, "guest", 0, 0), 0);
+	assert_int_equal(rig_tree(&rig, 0, "\\\\srv\\guests"), 0);
+	assert_int_equal(
+		rig_tree(&rig, 0, "\\\\srv\\data"), STATUS_ACCESS_DENIED);
+}
+
+/* Who is not let in at first is not let in later either. */
+static void test_expired_without_guests(void **state)
+{
+	(void)state;
+	rig.config.guest = false;
+	start(0x0300);
+	assert_int_equal(rig_session(&rig, 0, "expires carol", 0, 0), 0);
+	rig_advance(&rig, 11000);
+	assert_int_equal(
+		rig_session(&rig, 0, "guest", 0, 0), STATUS_LOGON_FAILURE);
+	assert_int_equal(rig_tree(&rig, 0, "\\\\srv\\guests"),
+		STATUS_USER_SESSION_DELETED);
+}
+
 static void test_idle_session(void **state)
 {
 	(void)state;
@@ -803,6 +837,8 @@ int main(void)
 		TEST(test_interfaces),
 		TEST(test_bounds),
 		TEST(test_expiry),
+		TEST(test_expired_for_another),
+		TEST(test_expired_without_guests),
 		TEST(test_idle_session),
 		TEST(test_reload_and_drain),
 	};
