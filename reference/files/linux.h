@@ -8,8 +8,9 @@
  *
  * What Linux has no place for:
  *
- *   DOS attributes and a creation time that was set live in the extended
- *   attribute user.smb3x.dos, security descriptors in user.smb3x.sd, reparse
+ *   DOS attributes and creation and change times that were set live in the
+ *   extended attribute user.smb3x.dos (the change time until something changes
+ *   the file again), security descriptors in user.smb3x.sd, reparse
  *   data in user.smb3x.reparse, object ids in user.smb3x.objectid. SMB
  *   extended attributes are user.NAME.
  *

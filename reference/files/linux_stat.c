@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "files/linux_share.h"
@@ -17,8 +18,13 @@
 #define LX_DIRECTORY 0x10u
 #define LX_REPARSE 0x400u
 
-/* The attribute "dos": version, attributes, creation time (0: birth time). */
+/* The attribute "dos": version, attributes, creation time (0: birth time);
+ * perhaps a change time that was set, and between which two times the file's
+ * own (that nobody can set) lies as long as nothing has changed since. */
 #define LX_DOS_SIZE 16
+#define LX_DOS_CHANGED 40
+#define LX_DOS_WINDOW 100000ull /* 10 ms */
+#define LX_DOS_TRIES 5
 
 #define LX_EPOCH 116444736000000000ull /* 1970 in FILETIME */
 
@@ -80,13 +86,30 @@ int lx_stat_at(int fd, const char *name, struct files_stat *ret_stat,
 	return 0;
 }
 
+/* The attribute "dos" as it is; its size, or negative. */
+static int lx_get_dos(struct files_node *node, uint8_t dos[LX_DOS_CHANGED])
+{
+	int n = lx_attr_get(node, "dos", dos, LX_DOS_CHANGED);
+
+	if ((n != LX_DOS_SIZE && n != LX_DOS_CHANGED) || wire_get32(dos) != 1) {
+		return -ENODATA;
+	}
+	return n;
+}
+
+static bool lx_unchanged(const uint8_t *dos, const struct files_stat *stat)
+{
+	return stat->change_time >= wire_get64(dos + 24) &&
+	       stat->change_time <= wire_get64(dos + 32);
+}
+
 /* Reads the attribute "dos" into the stat. */
 static void lx_stat_dos(struct files_node *node, struct files_stat *stat)
 {
-	uint8_t dos[LX_DOS_SIZE];
-	int n = lx_attr_get(node, "dos", dos, sizeof dos);
+	uint8_t dos[LX_DOS_CHANGED];
+	int n = lx_get_dos(node, dos);
 
-	if (n != LX_DOS_SIZE || wire_get32(dos) != 1) {
+	if (n < 0) {
 		return;
 	}
 	stat->dos_attributes = wire_get32(dos + 4);
@@ -95,6 +118,9 @@ static void lx_stat_dos(struct files_node *node, struct files_stat *stat)
 	}
 	if (wire_get64(dos + 8)) {
 		stat->create_time = wire_get64(dos + 8);
+	}
+	if (n == LX_DOS_CHANGED && lx_unchanged(dos, stat)) {
+		stat->change_time = wire_get64(dos + 16);
 	}
 }
 
@@ -128,13 +154,41 @@ int lx_stat_node(struct files_node *node, struct files_stat *ret_stat)
 	return 0;
 }
 
+/* Stores a change time. Storing it is a change: try until the file's own time
+ * is what was written down. */
+static int lx_put_changed(
+	struct files_node *node, uint8_t dos[LX_DOS_CHANGED], uint64_t time)
+{
+	struct files_stat stat = {0};
+	struct timespec now;
+	int r = 0, tries;
+
+	wire_put64(dos + 16, time);
+	for (tries = 0; r == 0 && tries < LX_DOS_TRIES; tries++) {
+		uint64_t from;
+
+		clock_gettime(CLOCK_REALTIME_COARSE, &now);
+		from = LX_EPOCH + now.tv_sec * 10000000ull + now.tv_nsec / 100;
+		wire_put64(dos + 24, from);
+		wire_put64(dos + 32, from + LX_DOS_WINDOW);
+		r = lx_attr_put(node, "dos", dos, LX_DOS_CHANGED);
+		if (r == 0) {
+			r = lx_stat_at(node->fd, "", &stat, NULL);
+		}
+		if (lx_unchanged(dos, &stat)) {
+			break;
+		}
+	}
+	return r;
+}
+
 static int lx_set_dos(struct files_node *node, const struct files_op *op)
 {
 	struct files_stat now;
-	uint8_t dos[LX_DOS_SIZE];
-	int n = lx_attr_get(node, "dos", dos, sizeof dos);
+	uint8_t dos[LX_DOS_CHANGED];
+	int n = lx_get_dos(node, dos);
 
-	if (n != LX_DOS_SIZE || wire_get32(dos) != 1) {
+	if (n < 0) {
 		n = lx_stat_at(node->fd, "", &now, NULL);
 		if (n < 0) {
 			return n;
@@ -150,7 +204,9 @@ static int lx_set_dos(struct files_node *node, const struct files_op *op)
 	if (op->stat.create_time) {
 		wire_put64(dos + 8, op->stat.create_time);
 	}
-	return lx_attr_put(node, "dos", dos, sizeof dos);
+	return op->stat.change_time
+		       ? lx_put_changed(node, dos, op->stat.change_time)
+		       : lx_attr_put(node, "dos", dos, LX_DOS_SIZE);
 }
 
 int lx_set_stat(struct files_node *node, const struct files_op *op)
@@ -160,14 +216,15 @@ int lx_set_stat(struct files_node *node, const struct files_op *op)
 	char self[32];
 	int r = 0;
 
-	if (op->set_attributes || op->stat.create_time) {
+	if (op->stat.access_time || op->stat.write_time) {
+		snprintf(self, sizeof self, "/proc/self/fd/%d", node->fd);
+		r = utimensat(AT_FDCWD, self, times, 0) < 0 ? -errno : 0;
+	}
+	if (r == 0 && (op->set_attributes || op->stat.create_time ||
+			      op->stat.change_time)) {
 		r = lx_set_dos(node, op);
 	}
-	if (r < 0 || (!op->stat.access_time && !op->stat.write_time)) {
-		return r;
-	}
-	snprintf(self, sizeof self, "/proc/self/fd/%d", node->fd);
-	return utimensat(AT_FDCWD, self, times, 0) < 0 ? -errno : 0;
+	return r;
 }
 
 int lx_statfs(struct lx_share *share, struct files_op *op)

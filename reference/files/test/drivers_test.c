@@ -569,6 +569,28 @@ static void test_link_end(void **state)
 	shut(w, b);
 }
 
+/* A change time that was set holds until something changes. */
+static void test_change_time(void **state)
+{
+	struct world *w = *state;
+	struct files_node *a = make(w, "a", FILES_FILE);
+	const uint64_t time = 125000000000000000ull;
+	struct files_op *op = fresh(w, a);
+
+	op->stat.change_time = time;
+	op->stat.write_time = time + 10;
+	assert_int_equal(run(w, FILES_SET_STAT), 0);
+	stat_of(w, a);
+	assert_int_equal(w->op.stat.change_time, time);
+	assert_int_equal(w->op.stat.write_time, time + 10);
+	assert_int_equal(w->op.stat.dos_attributes, 0x20);
+	usleep(30000);
+	put(w, a, 0, "x");
+	stat_of(w, a);
+	assert_true(w->op.stat.change_time > time);
+	shut(w, a);
+}
+
 static void test_readdir(void **state)
 {
 	struct world *w = *state;
@@ -810,6 +832,7 @@ int main(void)
 		BOTH(test_streams),
 		BOTH(test_overwrite),
 		BOTH(test_link_end),
+		BOTH(test_change_time),
 		BOTH(test_readdir),
 		BOTH(test_rename),
 		BOTH(test_link),
