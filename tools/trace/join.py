@@ -117,6 +117,8 @@ def product_name(document, path):
     the result file; the report of the last run has no better name."""
     name = document.get("product_file") or path
     stem = os.path.splitext(os.path.basename(name))[0]
+    if document.get("product_file") and document.get("product_version"):
+        return f"{stem}-{document['product_version']}"
     return "last run" if stem == "results" else stem
 
 
