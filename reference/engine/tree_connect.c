@@ -62,8 +62,9 @@ static uint32_t judge(const struct request *req, const struct share *share)
 		RULE(CORE_ENCRYPT_0015)) {
 		return STATUS_ACCESS_DENIED;
 	}
-	if (!admitted(req, share) && RULE(CORE_TREE_0004)) {
-		return STATUS_ACCESS_DENIED;
+	if (!admitted(req, share)) {
+		return RULE(CORE_TREE_0004) ? STATUS_ACCESS_DENIED
+					    : STATUS_BAD_NETWORK_NAME;
 	}
 	return 0;
 }
