@@ -2,7 +2,7 @@
 /*
  * The real engine with clients, delays and lost connections in virtual time.
  * Every seed is another run; one that fails is named, and played again by
- *	sim_engine SEED
+ *	sim_engine SEED [LAST]
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -192,7 +192,12 @@ int main(int argc, char **argv)
 	struct totals totals = {0};
 
 	if (argc > 1) {
-		play(strtoull(argv[1], NULL, 10), &totals);
+		uint64_t seed = strtoull(argv[1], NULL, 10);
+		uint64_t last = argc > 2 ? strtoull(argv[2], NULL, 10) : seed;
+
+		for (; seed <= last; seed++) {
+			play(seed, &totals);
+		}
 		return 0;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
