@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The header and the error response. Rules CORE-HEADER, [MS-SMB2] 2.2.1,
  * 2.2.2, 3.3.4.3, 3.3.5.2.6. */
-#include "suite/file.h"
+#include "core/requests.h"
 
 static const struct smb2_echo_request echo = {0};
 
@@ -188,128 +188,44 @@ CONF_TABLE(core, error_contexts_are_for_311, no_context_rows,
 		CORE_HEADER_0018);
 }
 
-/* One well-formed request of each kind that an open can get. */
-enum kind {
-	K_CLOSE,
-	K_FLUSH,
-	K_READ,
-	K_WRITE,
-	K_LOCK,
-	K_IOCTL,
-	K_QUERY_DIR,
-	K_NOTIFY,
-	K_QUERY_INFO,
-	K_SET_INFO,
-	K_ECHO,
-	K_CREATE
-};
-
-static struct pdu *pdu_of_transfer(
-	struct peer *peer, enum kind kind, struct smb2_fileid id)
+static struct pdu *request_of(
+	struct peer *peer, uint16_t command, struct smb2_fileid id)
 {
-	static const uint8_t data[8] = "12345678";
-	const struct smb2_read_request read = {.length = 8, .file_id = id};
-	const struct smb2_write_request write = {
-		.length = 8, .file_id = id, .buffer = wire_view_of(data, 8)};
-	const struct smb2_lock_element range = {
-		.length = 1, .flags = SMB2_LOCKFLAG_EXCLUSIVE_LOCK};
-	const struct smb2_lock_request lock = {.lock_count = 1,
-		.file_id = id,
-		.locks = encoded(peer->t, &smb2_lock_element_type, &range)};
-	switch (kind) {
-	case K_READ:
-		return pdu_build(peer, &smb2_read_request_type, &read);
-	case K_WRITE:
-		return pdu_build(peer, &smb2_write_request_type, &write);
-	default:
-		return pdu_build(peer, &smb2_lock_request_type, &lock);
-	}
-}
-
-static struct pdu *pdu_of_info(
-	struct peer *peer, enum kind kind, struct smb2_fileid id)
-{
-	static const uint8_t position[8];
-	const struct smb2_query_info_request query = {
-		.info_type = SMB2_0_INFO_FILE,
-		.file_info_class = FileStandardInformation,
-		.output_buffer_length = 24,
-		.file_id = id};
-	const struct smb2_set_info_request set = {.info_type = SMB2_0_INFO_FILE,
-		.file_info_class = FilePositionInformation,
-		.buffer_length = 8,
-		.file_id = id,
-		.buffer = wire_view_of(position, 8)};
-	const struct smb2_query_directory_request dir = {
-		.file_information_class = FileNamesInformation,
-		.output_buffer_length = 4096,
-		.file_id = id,
-		.buffer = utf16(peer->t, "*")};
-	const struct smb2_ioctl_request ioctl = {
-		.ctl_code = FSCTL_GET_COMPRESSION,
-		.file_id = id,
-		.max_output_response = 64,
-		.flags = SMB2_0_IOCTL_IS_FSCTL};
-	switch (kind) {
-	case K_QUERY_INFO:
-		return pdu_build(peer, &smb2_query_info_request_type, &query);
-	case K_SET_INFO:
-		return pdu_build(peer, &smb2_set_info_request_type, &set);
-	case K_QUERY_DIR:
-		return pdu_build(
-			peer, &smb2_query_directory_request_type, &dir);
-	default:
-		return pdu_build(peer, &smb2_ioctl_request_type, &ioctl);
-	}
-}
-
-static struct pdu *pdu_of(
-	struct peer *peer, enum kind kind, struct smb2_fileid id)
-{
-	const struct smb2_close_request close = {.file_id = id};
-	const struct smb2_flush_request flush = {.file_id = id};
-	const struct smb2_change_notify_request notify = {
-		.output_buffer_length = 1024,
-		.file_id = id,
-		.completion_filter = FILE_NOTIFY_CHANGE_FILE_NAME};
 	struct smb2_create_request create;
-	switch (kind) {
-	case K_CLOSE:
-		return pdu_build(peer, &smb2_close_request_type, &close);
-	case K_FLUSH:
-		return pdu_build(peer, &smb2_flush_request_type, &flush);
-	case K_NOTIFY:
-		return pdu_build(
-			peer, &smb2_change_notify_request_type, &notify);
-	case K_ECHO:
+
+	switch (command) {
+	case SMB2_ECHO:
 		return echo_pdu(peer);
-	case K_CREATE:
+	case SMB2_CREATE:
 		create = create_request(peer, "y", NULL);
 		return pdu_build(peer, &smb2_create_request_type, &create);
-	case K_READ:
-	case K_WRITE:
-	case K_LOCK:
-		return pdu_of_transfer(peer, kind, id);
 	default:
-		return pdu_of_info(peer, kind, id);
+		return request_about(peer, command, id);
 	}
+}
+
+static struct file *open_for(struct peer *a, uint16_t command)
+{
+	return is_about_a_directory(command) ? need_directory(a, "d")
+					     : need_file(a, "x", NULL);
 }
 
 static const struct command_row {
 	const char *name;
-	enum kind kind;
-} every_rows[] = {{"close", K_CLOSE}, {"flush", K_FLUSH}, {"read", K_READ},
-	{"write", K_WRITE}, {"lock", K_LOCK}, {"ioctl", K_IOCTL},
-	{"query_directory", K_QUERY_DIR}, {"change_notify", K_NOTIFY},
-	{"query_info", K_QUERY_INFO}, {"set_info", K_SET_INFO},
-	{"echo", K_ECHO}, {"create", K_CREATE}};
+	uint16_t command;
+} every_rows[] = {{"close", SMB2_CLOSE}, {"flush", SMB2_FLUSH},
+	{"read", SMB2_READ}, {"write", SMB2_WRITE}, {"lock", SMB2_LOCK},
+	{"ioctl", SMB2_IOCTL}, {"query_directory", SMB2_QUERY_DIRECTORY},
+	{"change_notify", SMB2_CHANGE_NOTIFY}, {"query_info", SMB2_QUERY_INFO},
+	{"set_info", SMB2_SET_INFO}, {"echo", SMB2_ECHO},
+	{"create", SMB2_CREATE}};
 
 CONF_TABLE(core, body_structure_size_is_checked, every_rows,
 	"a body with another StructureSize is refused", RULES(CORE_HEADER_0026))
 {
 	struct peer *a = client(t);
 	struct file *f = need_file(a, "x", NULL);
-	struct pdu *pdu = pdu_of(a, row->kind, f->id);
+	struct pdu *pdu = request_of(a, row->command, f->id);
 	mutate(pdu, 0, add_to(2));
 	check_status(
 		t, pdu_call(pdu), STATUS_INVALID_PARAMETER, CORE_HEADER_0026);
@@ -318,16 +234,16 @@ CONF_TABLE(core, body_structure_size_is_checked, every_rows,
 
 static const struct {
 	const char *name;
-	enum kind kind;
+	uint16_t command;
 	unsigned int length_field, extra;
 } beyond_rows[] = {
-	{"create_name", K_CREATE, SMB2_CREATE_REQUEST_F_NAME_LENGTH, 2000},
-	{"write_data", K_WRITE, SMB2_WRITE_REQUEST_F_LENGTH, 2000},
-	{"set_info_buffer", K_SET_INFO, SMB2_SET_INFO_REQUEST_F_BUFFER_LENGTH,
-		2000},
-	{"query_directory_name", K_QUERY_DIR,
+	{"create_name", SMB2_CREATE, SMB2_CREATE_REQUEST_F_NAME_LENGTH, 2000},
+	{"write_data", SMB2_WRITE, SMB2_WRITE_REQUEST_F_LENGTH, 2000},
+	{"set_info_buffer", SMB2_SET_INFO,
+		SMB2_SET_INFO_REQUEST_F_BUFFER_LENGTH, 2000},
+	{"query_directory_name", SMB2_QUERY_DIRECTORY,
 		SMB2_QUERY_DIRECTORY_REQUEST_F_FILE_NAME_LENGTH, 2000},
-	{"lock_count", K_LOCK, SMB2_LOCK_REQUEST_F_LOCK_COUNT, 40},
+	{"lock_count", SMB2_LOCK, SMB2_LOCK_REQUEST_F_LOCK_COUNT, 40},
 };
 
 CONF_TABLE(core, variable_part_beyond_the_end_is_refused, beyond_rows,
@@ -335,31 +251,29 @@ CONF_TABLE(core, variable_part_beyond_the_end_is_refused, beyond_rows,
 	RULES(CORE_HEADER_0027))
 {
 	struct peer *a = client(t);
-	struct file *f = row->kind == K_QUERY_DIR ? need_directory(a, "d")
-						  : need_file(a, "x", NULL);
-	struct pdu *pdu = pdu_of(a, row->kind, f->id);
+	struct file *f = open_for(a, row->command);
+	struct pdu *pdu = request_of(a, row->command, f->id);
 	mutate(pdu, row->length_field, add_to(row->extra));
 	check_status(
 		t, pdu_call(pdu), STATUS_INVALID_PARAMETER, CORE_HEADER_0027);
 	check_alive(t, a, CORE_HEADER_0027);
 }
 
-static const struct command_row open_rows[] = {{"close", K_CLOSE},
-	{"flush", K_FLUSH}, {"read", K_READ}, {"write", K_WRITE},
-	{"lock", K_LOCK}, {"ioctl", K_IOCTL}, {"query_directory", K_QUERY_DIR},
-	{"change_notify", K_NOTIFY}, {"query_info", K_QUERY_INFO},
-	{"set_info", K_SET_INFO}};
+static const struct command_row open_rows[] = {{"close", SMB2_CLOSE},
+	{"flush", SMB2_FLUSH}, {"read", SMB2_READ}, {"write", SMB2_WRITE},
+	{"lock", SMB2_LOCK}, {"ioctl", SMB2_IOCTL},
+	{"query_directory", SMB2_QUERY_DIRECTORY},
+	{"change_notify", SMB2_CHANGE_NOTIFY}, {"query_info", SMB2_QUERY_INFO},
+	{"set_info", SMB2_SET_INFO}};
 
 CONF_TABLE(core, closed_file_id, open_rows,
 	"a FileId that was closed names nothing any more",
 	RULES(CORE_HEADER_0028))
 {
 	struct peer *a = client(t);
-	struct file *f = row->kind == K_QUERY_DIR || row->kind == K_NOTIFY
-				 ? need_directory(a, "d")
-				 : need_file(a, "x", NULL);
+	struct file *f = open_for(a, row->command);
 	need_ok(t, file_close(f));
-	struct reply *r = pdu_call(pdu_of(a, row->kind, f->id));
+	struct reply *r = pdu_call(request_of(a, row->command, f->id));
 	check_status(t, r, STATUS_FILE_CLOSED, CORE_HEADER_0028);
 }
 
@@ -369,21 +283,21 @@ CONF_TABLE(core, unknown_file_id, open_rows,
 	struct peer *a = client(t);
 	const struct smb2_fileid nothing = {
 		0x1122334455667788, 0x99aabbccddeeff00};
-	struct reply *r = pdu_call(pdu_of(a, row->kind, nothing));
+	struct reply *r = pdu_call(request_of(a, row->command, nothing));
 	check_status(t, r, STATUS_FILE_CLOSED, CORE_HEADER_0028);
 }
 
 static const struct {
 	const char *name;
-	enum kind kind;
+	uint16_t command;
 	unsigned int field;
 } limit_rows[] = {
-	{"query_info", K_QUERY_INFO,
+	{"query_info", SMB2_QUERY_INFO,
 		SMB2_QUERY_INFO_REQUEST_F_OUTPUT_BUFFER_LENGTH},
-	{"query_directory", K_QUERY_DIR,
+	{"query_directory", SMB2_QUERY_DIRECTORY,
 		SMB2_QUERY_DIRECTORY_REQUEST_F_OUTPUT_BUFFER_LENGTH},
-	{"ioctl", K_IOCTL, SMB2_IOCTL_REQUEST_F_MAX_OUTPUT_RESPONSE},
-	{"change_notify", K_NOTIFY,
+	{"ioctl", SMB2_IOCTL, SMB2_IOCTL_REQUEST_F_MAX_OUTPUT_RESPONSE},
+	{"change_notify", SMB2_CHANGE_NOTIFY,
 		SMB2_CHANGE_NOTIFY_REQUEST_F_OUTPUT_BUFFER_LENGTH},
 };
 
@@ -392,13 +306,11 @@ CONF_TABLE(core, more_than_max_transact_size, limit_rows,
 	RULES(CORE_HEADER_0029), NEEDS(DIALECT_MIN(SMB2_DIALECT_210)))
 {
 	struct peer *a = client(t);
-	struct file *f = row->kind == K_QUERY_DIR || row->kind == K_NOTIFY
-				 ? need_directory(a, "d")
-				 : need_file(a, "x", NULL);
+	struct file *f = open_for(a, row->command);
 	uint32_t wanted = a->max_transact + 1;
 	uint32_t charge = (wanted - 1) / 65536 + 1;
 	need(t, charge <= a->credits, "%u credits", charge);
-	struct pdu *pdu = pdu_of(a, row->kind, f->id);
+	struct pdu *pdu = request_of(a, row->command, f->id);
 	mutate(pdu, row->field, set_to(wanted));
 	mutate_header(pdu, SMB2_HEADER_F_CREDIT_CHARGE, set_to(charge));
 	pdu->requests = charge;

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "suite/file.h"
+#include "core/requests.h"
 
 #define BUDGET 120000
 
@@ -61,94 +61,27 @@ static struct pdu *build_first(struct victim *v)
 	}
 }
 
-static struct pdu *build_transfer(struct victim *v)
+static struct pdu *build_later(struct victim *v)
 {
-	struct smb2_fileid id = v->file->id;
-	struct peer *a = v->peer;
-	const struct smb2_close_request close = {.file_id = id};
-	const struct smb2_flush_request flush = {.file_id = id};
-	const struct smb2_read_request read = {.length = 8, .file_id = id};
-	const struct smb2_write_request write = {.length = 8,
-		.file_id = id,
-		.buffer = bytes_of(v->t, "12345678", 8)};
-	const struct smb2_lock_element range = {
-		.length = 1, .flags = SMB2_LOCKFLAG_EXCLUSIVE_LOCK};
-	const struct smb2_lock_request lock = {.lock_count = 1,
-		.file_id = id,
-		.locks = encoded(v->t, &smb2_lock_element_type, &range)};
-
-	switch (v->command) {
-	case SMB2_CLOSE:
-		return pdu_build(a, &smb2_close_request_type, &close);
-	case SMB2_FLUSH:
-		return pdu_build(a, &smb2_flush_request_type, &flush);
-	case SMB2_READ:
-		return pdu_build(a, &smb2_read_request_type, &read);
-	case SMB2_WRITE:
-		return pdu_build(a, &smb2_write_request_type, &write);
-	default:
-		return pdu_build(a, &smb2_lock_request_type, &lock);
-	}
-}
-
-static struct pdu *build_control(struct victim *v)
-{
-	struct smb2_fileid id = v->file->id;
 	struct peer *a = v->peer;
 	static const struct smb2_echo_request echo = {0};
 	static const struct smb2_cancel_request cancel = {0};
 	const struct smb2_ioctl_request ioctl = {
 		.ctl_code = FSCTL_GET_COMPRESSION,
-		.file_id = id,
+		.file_id = v->file->id,
 		.max_output_response = 64,
 		.flags = SMB2_0_IOCTL_IS_FSCTL,
 		.input = bytes_of(v->t, "12345678", 8)};
-	const struct smb2_change_notify_request notify = {
-		.output_buffer_length = 1024,
-		.file_id = id,
-		.completion_filter = FILE_NOTIFY_CHANGE_FILE_NAME};
 
 	switch (v->command) {
-	case SMB2_IOCTL:
+	case SMB2_IOCTL: /* one with input to change */
 		return pdu_build(a, &smb2_ioctl_request_type, &ioctl);
 	case SMB2_CANCEL:
 		return pdu_build(a, &smb2_cancel_request_type, &cancel);
-	case SMB2_CHANGE_NOTIFY:
-		return pdu_build(a, &smb2_change_notify_request_type, &notify);
-	default:
+	case SMB2_ECHO:
 		return pdu_build(a, &smb2_echo_request_type, &echo);
-	}
-}
-
-static struct pdu *build_info(struct victim *v)
-{
-	struct smb2_fileid id = v->file->id;
-	struct peer *a = v->peer;
-	static const uint8_t position[8];
-	const struct smb2_query_directory_request directory = {
-		.file_information_class = FileNamesInformation,
-		.output_buffer_length = 4096,
-		.file_id = id,
-		.buffer = utf16(v->t, "*")};
-	const struct smb2_query_info_request query = {
-		.info_type = SMB2_0_INFO_FILE,
-		.file_info_class = FileStandardInformation,
-		.output_buffer_length = 24,
-		.file_id = id};
-	const struct smb2_set_info_request set = {.info_type = SMB2_0_INFO_FILE,
-		.file_info_class = FilePositionInformation,
-		.buffer_length = 8,
-		.file_id = id,
-		.buffer = {position, 8}};
-
-	switch (v->command) {
-	case SMB2_QUERY_DIRECTORY:
-		return pdu_build(
-			a, &smb2_query_directory_request_type, &directory);
-	case SMB2_QUERY_INFO:
-		return pdu_build(a, &smb2_query_info_request_type, &query);
 	default:
-		return pdu_build(a, &smb2_set_info_request_type, &set);
+		return request_about(a, v->command, v->file->id);
 	}
 }
 
@@ -160,11 +93,6 @@ static void forget_peers(struct test *t)
 	while (t->peer_count != 0) {
 		peer_disconnect(t->peers[--t->peer_count]);
 	}
-}
-
-static bool needs_directory(uint16_t command)
-{
-	return command == SMB2_QUERY_DIRECTORY || command == SMB2_CHANGE_NOTIFY;
 }
 
 /* Opens the file of the request; false when this client is of no use. */
@@ -179,7 +107,7 @@ static bool reopen(struct victim *v)
 	if (v->peer == NULL || v->peer->closed) {
 		return false;
 	}
-	r = needs_directory(v->command)
+	r = is_about_a_directory(v->command)
 		    ? file_create(v->peer, "directory", &directory)
 		    : file_create(v->peer, "file", &plain);
 	if (r->outcome != REPLY_ARRIVED || r->status != STATUS_SUCCESS) {
@@ -206,15 +134,7 @@ static struct pdu *next_request(struct victim *v)
 		v->peer = client(t);
 		need(t, reopen(v), "a client with a file open");
 	}
-	if (v->command <= SMB2_CREATE) {
-		return build_first(v);
-	}
-	if (v->command <= SMB2_LOCK) {
-		return build_transfer(v);
-	}
-	return v->command <= SMB2_ECHO || v->command == SMB2_CHANGE_NOTIFY
-		       ? build_control(v)
-		       : build_info(v);
+	return v->command <= SMB2_CREATE ? build_first(v) : build_later(v);
 }
 
 static void finish_request(struct victim *v)
