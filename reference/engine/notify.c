@@ -246,6 +246,19 @@ static bool notify_beside(const char *a, const char *b)
 	return x - a == y - b && strncmp(a, b, (size_t)(x - a)) == 0;
 }
 
+/* A file that gets another name gets ARCHIVE too: to those who watch
+ * attributes and not names it was modified. [MS-FSA] 2.1.5.15.12 */
+static void notify_archived(
+	struct watch *watch, const char *path, uint32_t filter)
+{
+	const char *name = notify_relative(watch, path);
+
+	if (name && filter == NOTIFY_FILE_NAME &&
+		(watch->filter & NOTIFY_ATTRIBUTES)) {
+		notify_record(watch, name, FILE_ACTION_MODIFIED);
+	}
+}
+
 void notify_renamed(struct engine *engine, const struct files_port *port,
 	const char *from, const char *to, uint32_t filter)
 {
@@ -253,8 +266,11 @@ void notify_renamed(struct engine *engine, const struct files_port *port,
 	{
 		const char *old, *fresh;
 
-		if (!notify_keeps(watch, port) ||
-			!notify_wants(watch, filter)) {
+		if (!notify_keeps(watch, port)) {
+			continue;
+		}
+		if (!notify_wants(watch, filter)) {
+			notify_archived(watch, to, filter);
 			continue;
 		}
 		old = notify_relative(watch, from);
