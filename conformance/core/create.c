@@ -293,18 +293,6 @@ static void make_five_bytes(struct peer *a, const char *path)
 	need_ok(a->t, file_close(f));
 }
 
-static uint64_t size_of(struct file *f)
-{
-	struct reply *r =
-		file_query(f, SMB2_0_INFO_FILE, FileStandardInformation, 24);
-	struct file_standard_information info;
-	need_ok(f->peer->t, r);
-	need(f->peer->t,
-		file_standard_information_decode(query_data(r), &info) == 0,
-		"FileStandardInformation");
-	return info.end_of_file;
-}
-
 CONF_TABLE(core, file_exists, existing_rows,
 	"each disposition for a file that exists",
 	RULES(CORE_CREATE_0033, CORE_CREATE_0034))
@@ -317,8 +305,8 @@ CONF_TABLE(core, file_exists, existing_rows,
 	stop_ok(t, r, CORE_CREATE_0033);
 	check_field(t, r, SMB2_CREATE_RESPONSE_F_CREATE_ACTION, row->action,
 		CORE_CREATE_0033);
-	check_number(t, r, size_of(file_of(r)), row->size, "EndOfFile",
-		CORE_CREATE_0034);
+	uint64_t size = file_size(file_of(r));
+	check_number(t, r, size, row->size, "EndOfFile", CORE_CREATE_0034);
 }
 
 static const struct {
@@ -414,13 +402,7 @@ static uint32_t attributes_of(struct peer *a, const char *path)
 	struct file *f = need_file(a, path,
 		&(struct create_options){.access = FILE_READ_ATTRIBUTES,
 			.disposition = DISPOSITION(FILE_OPEN)});
-	struct reply *r =
-		file_query(f, SMB2_0_INFO_FILE, FileBasicInformation, 40);
-	struct file_basic_information info;
-	need_ok(a->t, r);
-	need(a->t, file_basic_information_decode(query_data(r), &info) == 0,
-		"FileBasicInformation");
-	return info.file_attributes;
+	return file_basic(f).file_attributes;
 }
 
 CONF_TEST(core, archive, "a new file has the archive attribute",
@@ -616,7 +598,8 @@ CONF_TABLE(core, attributes_in_the_response, reply_rows,
 		"FILE_ATTRIBUTE_DIRECTORY", CORE_CREATE_0061);
 	check_flags(t, r, SMB2_CREATE_RESPONSE_F_FILE_ATTRIBUTES,
 		row->attributes & ~FILE_ATTRIBUTE_NORMAL, 0, CORE_CREATE_0061);
-	check_number(t, r, attributes_of(a, "x"), seen,
+	uint32_t later = attributes_of(a, "x");
+	check_number(t, r, later, seen,
 		"FileAttributes of FileBasicInformation", CORE_CREATE_0061);
 	check(t, r,
 		!(seen & FILE_ATTRIBUTE_NORMAL) ||

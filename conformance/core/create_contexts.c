@@ -345,63 +345,10 @@ static struct wire_view owner_of(struct peer *a, const char *path)
 	need_ok(t, f);
 	struct reply *r = file_query_security(
 		file_of(f), OWNER_SECURITY_INFORMATION, ROOM);
-	struct security_descriptor sd;
 	need_ok(t, r);
-	need(t,
-		security_descriptor_decode(query_data(r), &sd) == 0 &&
-			sd.owner_sid.n >= 8 && sd.owner_sid.p[1] <= 15,
-		"an owner");
+	struct wire_view owner = owner_in(t, query_data(r));
 	need_ok(t, file_close(file_of(f)));
-	return bytes_of(t, sd.owner_sid.p, 8 + 4u * sd.owner_sid.p[1]);
-}
-
-/* A descriptor whose DACL grants the owner the mask and nobody anything. */
-static struct wire_view only_owner(
-	struct test *t, struct wire_view owner, uint32_t mask)
-{
-	const struct ace_body body = {.mask = mask, .sid = owner};
-	struct wire_view b = encoded(t, &ace_body_type, &body);
-	const struct ace ace = {.ace_type = ACCESS_ALLOWED_ACE_TYPE,
-		.ace_size = (uint16_t)(4 + b.n),
-		.body = b};
-	struct wire_view aces = encoded(t, &ace_type, &ace);
-	const struct acl acl = {.acl_revision = ACL_REVISION,
-		.acl_size = (uint16_t)(8 + aces.n),
-		.ace_count = 1,
-		.aces = aces};
-	const struct security_descriptor sd = {.revision = 1,
-		.control =
-			SE_SELF_RELATIVE | SE_DACL_PRESENT | SE_DACL_PROTECTED,
-		.offset_dacl = 20,
-		.dacl = encoded(t, &acl_type, &acl)};
-	return encoded(t, &security_descriptor_type, &sd);
-}
-
-/* What the DACL of an open file grants a user himself. */
-static uint32_t granted_to(struct file *f, struct wire_view sid)
-{
-	struct test *t = f->peer->t;
-	struct reply *r =
-		file_query_security(f, DACL_SECURITY_INFORMATION, ROOM);
-	struct security_descriptor sd;
-	struct acl acl;
-	uint32_t granted = 0;
-	need_ok(t, r);
-	need(t,
-		security_descriptor_decode(query_data(r), &sd) == 0 &&
-			sd.offset_dacl != 0 && acl_decode(sd.dacl, &acl) == 0,
-		"a DACL");
-	struct wire_view aces = acl.aces;
-	for (unsigned int i = 0; i < acl.ace_count && aces.n >= 8; i++) {
-		size_t n = wire_get16(aces.p + 2);
-		need(t, n >= 8 && n <= aces.n, "ACEs within the ACL");
-		if (aces.p[0] == ACCESS_ALLOWED_ACE_TYPE && n >= 8 + sid.n &&
-			memcmp(aces.p + 8, sid.p, sid.n) == 0) {
-			granted |= wire_get32(aces.p + 4);
-		}
-		aces = wire_view_sub(aces, n, aces.n - n);
-	}
-	return granted;
+	return owner;
 }
 
 /* Leaves the owner these rights and those to clean up. */
@@ -412,12 +359,12 @@ static void restrict_to(struct peer *a, const char *path, uint32_t mask)
 	need_ok(a->t, f);
 	struct reply *r = file_set_security(file_of(f),
 		DACL_SECURITY_INFORMATION,
-		only_owner(a->t, owner,
+		dacl_of_one(a->t, owner,
 			mask | DELETE | READ_CONTROL | WRITE_DAC | SYNCHRONIZE |
 				FILE_READ_DATA | FILE_READ_ATTRIBUTES |
 				FILE_WRITE_ATTRIBUTES));
 	need_capability(a->t, r, r->status == STATUS_SUCCESS, "DACLs");
-	uint32_t kept = granted_to(file_of(f), owner);
+	uint32_t kept = file_granted(file_of(f), owner);
 	need_capability(a->t, r, (kept & FILE_WRITE_DATA) == 0,
 		"DACLs that are kept as they were set");
 	need_ok(a->t, file_close(file_of(f)));
@@ -642,7 +589,7 @@ CONF_TABLE(core, descriptor_of_the_context, descriptor_rows,
 	make_file(a, "other");
 	struct wire_view owner = owner_of(a, "other");
 	struct create_options o = with_context(t, "SecD",
-		only_owner(t, owner,
+		dacl_of_one(t, owner,
 			READING | DELETE | READ_CONTROL | WRITE_DAC |
 				SYNCHRONIZE | FILE_READ_ATTRIBUTES |
 				FILE_WRITE_ATTRIBUTES));
@@ -653,7 +600,7 @@ CONF_TABLE(core, descriptor_of_the_context, descriptor_rows,
 	struct reply *r = file_create(a, "x", &o);
 	rule_status(t, r, STATUS_SUCCESS, row->rule);
 	need_ok(t, r);
-	uint32_t seen = granted_to(file_of(r), owner);
+	uint32_t seen = file_granted(file_of(r), owner);
 	rule_number(t, r, seen & (FILE_READ_DATA | FILE_WRITE_DATA),
 		FILE_READ_DATA | (row->exists ? FILE_WRITE_DATA : 0),
 		"reading and writing granted to the owner", row->rule);

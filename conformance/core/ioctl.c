@@ -602,18 +602,6 @@ CONF_TEST(core, zero_backwards, "a range that ends before it begins",
 		t, zero(f, 7, 3), STATUS_INVALID_PARAMETER, CORE_IOCTL_0024);
 }
 
-static uint64_t size_of(struct file *f)
-{
-	struct reply *r =
-		file_query(f, SMB2_0_INFO_FILE, FileStandardInformation, 24);
-	struct file_standard_information info;
-	need_ok(f->peer->t, r);
-	need(f->peer->t,
-		file_standard_information_decode(query_data(r), &info) == 0,
-		"FileStandardInformation");
-	return info.end_of_file;
-}
-
 static const struct {
 	const char *name;
 	uint64_t from, to;
@@ -631,22 +619,11 @@ CONF_TABLE(core, zero_data, zero_rows,
 	struct file *f = ten_digits(a, "x");
 	struct reply *z = zero(f, row->from, row->to);
 	stop_ok(t, z, CORE_IOCTL_0025);
-	check_number(t, z, size_of(f), 10, "EndOfFile", CORE_IOCTL_0026);
+	uint64_t size = file_size(f);
+	check_number(t, z, size, 10, "EndOfFile", CORE_IOCTL_0026);
 	struct reply *r = file_read(f, 0, 10);
 	check_bytes(t, r, read_data(r), wire_view_of(row->data, 10), "Data",
 		CORE_IOCTL_0025);
-}
-
-static uint32_t attributes_of(struct file *f)
-{
-	struct reply *r =
-		file_query(f, SMB2_0_INFO_FILE, FileBasicInformation, 40);
-	struct file_basic_information info;
-	need_ok(f->peer->t, r);
-	need(f->peer->t,
-		file_basic_information_decode(query_data(r), &info) == 0,
-		"FileBasicInformation");
-	return info.file_attributes;
 }
 
 static const struct {
@@ -665,8 +642,9 @@ CONF_TABLE(core, set_sparse, sparse_rows, "a file becomes sparse",
 	need_capability(t, r, r->status != STATUS_INVALID_DEVICE_REQUEST,
 		"sparse files");
 	check_ok(t, r, CORE_IOCTL_0027);
-	check(t, r, attributes_of(f) & FILE_ATTRIBUTE_SPARSE_FILE,
-		CORE_IOCTL_0027, "FILE_ATTRIBUTE_SPARSE_FILE is set");
+	uint32_t seen = file_basic(f).file_attributes;
+	check(t, r, seen & FILE_ATTRIBUTE_SPARSE_FILE, CORE_IOCTL_0027,
+		"FILE_ATTRIBUTE_SPARSE_FILE is set");
 }
 
 CONF_TEST(core, sparse_needs_the_right, "a file becomes sparse by a writer",

@@ -83,18 +83,6 @@ static struct reply *set_basic(
 		encoded(f->peer->t, &file_basic_information_type, basic));
 }
 
-static struct file_basic_information basic_of(struct file *f)
-{
-	struct reply *r =
-		file_query(f, SMB2_0_INFO_FILE, FileBasicInformation, 40);
-	struct file_basic_information info = {0};
-	need_ok(f->peer->t, r);
-	need(f->peer->t,
-		file_basic_information_decode(query_data(r), &info) == 0,
-		"FileBasicInformation");
-	return info;
-}
-
 CONF_TEST(core, basic_needs_the_right,
 	"FileBasicInformation needs FILE_WRITE_ATTRIBUTES",
 	RULES(CORE_SETINFO_0003))
@@ -140,7 +128,7 @@ CONF_TABLE(core, times, time_rows, "times above zero are set, others stay",
 	}
 	struct reply *r = set_basic(f, &second);
 	check_ok(t, r, CORE_SETINFO_0004);
-	struct file_basic_information seen = basic_of(f);
+	struct file_basic_information seen = file_basic(f);
 	check_number(t, r, seen.creation_time, want.creation_time,
 		"CreationTime", CORE_SETINFO_0004);
 	check_number(t, r, seen.last_access_time, want.last_access_time,
@@ -192,13 +180,13 @@ CONF_TABLE(core, attributes, attribute_rows,
 		.last_write_time = SOME_TIME};
 	struct reply *r = set_basic(f, &basic);
 	check_ok(t, r, CORE_SETINFO_0006);
-	check_number(t, r, basic_of(f).file_attributes & SETTABLE,
-		row->attributes & SETTABLE, "FileAttributes",
-		CORE_SETINFO_0006);
+	uint32_t seen = file_basic(f).file_attributes;
+	check_number(t, r, seen & SETTABLE, row->attributes & SETTABLE,
+		"FileAttributes", CORE_SETINFO_0006);
 	r = set_basic(f, &none);
 	need_ok(t, r);
-	check_number(t, r, basic_of(f).file_attributes & SETTABLE,
-		row->attributes & SETTABLE,
+	seen = file_basic(f).file_attributes;
+	check_number(t, r, seen & SETTABLE, row->attributes & SETTABLE,
 		"FileAttributes after a request with zero", CORE_SETINFO_0006);
 }
 
@@ -643,55 +631,6 @@ CONF_TABLE(core, security_needs_the_right, right_rows,
 		STATUS_ACCESS_DENIED, row->rule);
 }
 
-/* A descriptor whose DACL has one entry. */
-static struct wire_view one_entry(
-	struct test *t, struct wire_view sid, uint32_t mask)
-{
-	const struct ace_body body = {.mask = mask, .sid = sid};
-	struct wire_view b = encoded(t, &ace_body_type, &body);
-	const struct ace ace = {.ace_type = ACCESS_ALLOWED_ACE_TYPE,
-		.ace_size = (uint16_t)(4 + b.n),
-		.body = b};
-	struct wire_view aces = encoded(t, &ace_type, &ace);
-	const struct acl acl = {.acl_revision = ACL_REVISION,
-		.acl_size = (uint16_t)(8 + aces.n),
-		.ace_count = 1,
-		.aces = aces};
-	const struct security_descriptor sd = {.revision = 1,
-		.control =
-			SE_SELF_RELATIVE | SE_DACL_PRESENT | SE_DACL_PROTECTED,
-		.offset_dacl = 20,
-		.dacl = encoded(t, &acl_type, &acl)};
-	return encoded(t, &security_descriptor_type, &sd);
-}
-
-/* What the entries of an open file's DACL grant a user. */
-static uint32_t granted_to(struct file *f, struct wire_view sid)
-{
-	struct test *t = f->peer->t;
-	struct reply *r =
-		file_query_security(f, DACL_SECURITY_INFORMATION, ROOM);
-	struct security_descriptor sd;
-	struct acl acl;
-	uint32_t granted = 0;
-	need_ok(t, r);
-	need(t,
-		security_descriptor_decode(query_data(r), &sd) == 0 &&
-			sd.offset_dacl != 0 && acl_decode(sd.dacl, &acl) == 0,
-		"a DACL");
-	struct wire_view aces = acl.aces;
-	for (unsigned int i = 0; i < acl.ace_count && aces.n >= 8; i++) {
-		size_t n = wire_get16(aces.p + 2);
-		need(t, n >= 8 && n <= aces.n, "ACEs within the ACL");
-		if (aces.p[0] == ACCESS_ALLOWED_ACE_TYPE && n >= 8 + sid.n &&
-			memcmp(aces.p + 8, sid.p, sid.n) == 0) {
-			granted |= wire_get32(aces.p + 4);
-		}
-		aces = wire_view_sub(aces, n, aces.n - n);
-	}
-	return granted;
-}
-
 #define OWNER_RIGHTS \
 	(DELETE | READ_CONTROL | WRITE_DAC | SYNCHRONIZE | FILE_READ_DATA | \
 		FILE_READ_ATTRIBUTES)
@@ -706,23 +645,17 @@ CONF_TABLE(core, dacl_is_kept, dacl_rows, "a DACL that was set is returned",
 	RULES(CORE_SETINFO_0030), NEEDS(FS_FLAG(FILE_PERSISTENT_ACLS)))
 {
 	struct peer *a = client(t);
-	struct wire_view whole = descriptor(a, OWNER_SECURITY_INFORMATION);
-	struct security_descriptor sd;
-	need(t,
-		security_descriptor_decode(whole, &sd) == 0 &&
-			sd.owner_sid.n >= 8 && sd.owner_sid.p[1] <= 15,
-		"an owner");
 	struct wire_view owner =
-		wire_view_sub(sd.owner_sid, 0, 8 + 4u * sd.owner_sid.p[1]);
+		owner_in(t, descriptor(a, OWNER_SECURITY_INFORMATION));
 	struct file *f = open_for(a, "x", READ_CONTROL | WRITE_DAC);
 	struct reply *r = file_set_security(f, DACL_SECURITY_INFORMATION,
-		one_entry(t, owner, OWNER_RIGHTS | row->more));
+		dacl_of_one(t, owner, OWNER_RIGHTS | row->more));
 	check_ok(t, r, CORE_SETINFO_0030);
 	need_ok(t, file_close(f));
 	struct file *g = open_for(a, "x", READ_CONTROL);
-	check_number(t, r, granted_to(g, owner) & READ_AND_WRITE,
-		FILE_READ_DATA | row->more, "reading and writing granted",
-		CORE_SETINFO_0030);
+	uint32_t granted = file_granted(g, owner);
+	check_number(t, r, granted & READ_AND_WRITE, FILE_READ_DATA | row->more,
+		"reading and writing granted", CORE_SETINFO_0030);
 }
 
 /* --- quotas --------------------------------------------------------------- */

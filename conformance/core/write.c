@@ -19,18 +19,6 @@ static struct reply *write_as(
 	return peer_call(f->peer, &smb2_write_request_type, write);
 }
 
-static uint64_t size_of(struct file *f)
-{
-	struct reply *r =
-		file_query(f, SMB2_0_INFO_FILE, FileStandardInformation, 24);
-	need_ok(f->peer->t, r);
-	struct file_standard_information info;
-	need(f->peer->t,
-		file_standard_information_decode(query_data(r), &info) == 0,
-		"FileStandardInformation");
-	return info.end_of_file;
-}
-
 CONF_TEST(core, write_needs_the_right, "WRITE needs the right to write",
 	RULES(CORE_WRITE_0001))
 {
@@ -169,7 +157,8 @@ CONF_TEST(core, write_of_nothing, "WRITE of no bytes changes nothing",
 	check_ok(t, r, CORE_WRITE_0010);
 	need_ok(t, r);
 	check_field(t, r, SMB2_WRITE_RESPONSE_F_COUNT, 0, CORE_WRITE_0010);
-	check_number(t, r, size_of(f), 0, "EndOfFile", CORE_WRITE_0010);
+	uint64_t size = file_size(f);
+	check_number(t, r, size, 0, "EndOfFile", CORE_WRITE_0010);
 }
 
 CONF_TEST(core, write_extends_the_file,
@@ -182,7 +171,8 @@ CONF_TEST(core, write_extends_the_file,
 	struct reply *r = file_write(f, 100, "end", 3);
 	need_ok(t, r);
 	check_field(t, r, SMB2_WRITE_RESPONSE_F_COUNT, 3, CORE_WRITE_0016);
-	check_number(t, r, size_of(f), 103, "EndOfFile", CORE_WRITE_0011);
+	uint64_t size = file_size(f);
+	check_number(t, r, size, 103, "EndOfFile", CORE_WRITE_0011);
 	struct reply *gap = file_read(f, 3, 97);
 	need_ok(t, gap);
 	static const uint8_t zeroes[97];

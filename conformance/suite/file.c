@@ -247,6 +247,32 @@ struct wire_view query_data(const struct reply *reply)
 		       : nothing;
 }
 
+struct file_basic_information file_basic(struct file *file)
+{
+	struct reply *r =
+		file_query(file, SMB2_0_INFO_FILE, FileBasicInformation, 40);
+	struct file_basic_information info = {0};
+
+	need_ok(file->peer->t, r);
+	need(file->peer->t,
+		file_basic_information_decode(query_data(r), &info) == 0,
+		"FileBasicInformation");
+	return info;
+}
+
+uint64_t file_size(struct file *file)
+{
+	struct reply *r =
+		file_query(file, SMB2_0_INFO_FILE, FileStandardInformation, 24);
+	struct file_standard_information info;
+
+	need_ok(file->peer->t, r);
+	need(file->peer->t,
+		file_standard_information_decode(query_data(r), &info) == 0,
+		"FileStandardInformation");
+	return info.end_of_file;
+}
+
 static struct reply *set(struct file *file, uint8_t type, uint8_t info_class,
 	uint32_t additional, struct wire_view bytes)
 {

@@ -82,11 +82,23 @@ struct reply *file_query(struct file *file, uint8_t type, uint8_t info_class,
 struct reply *file_query_security(
 	struct file *file, uint32_t information, uint32_t output_size);
 struct wire_view query_data(const struct reply *query);
+/* FileBasicInformation, and EndOfFile of FileStandardInformation; without an
+ * answer the test ends without a verdict. */
+struct file_basic_information file_basic(struct file *file);
+uint64_t file_size(struct file *file);
 /* SET_INFO with encoded bytes. */
 struct reply *file_set(struct file *file, uint8_t type, uint8_t info_class,
 	struct wire_view bytes);
 struct reply *file_set_security(
 	struct file *file, uint32_t information, struct wire_view bytes);
+/* The owner's SID in a security descriptor; none: no verdict. */
+struct wire_view owner_in(struct test *t, struct wire_view descriptor);
+/* A security descriptor whose protected DACL grants one user the mask and
+ * nobody else anything. */
+struct wire_view dacl_of_one(
+	struct test *t, struct wire_view sid, uint32_t mask);
+/* What the entries of the file's DACL for this user grant. */
+uint32_t file_granted(struct file *file, struct wire_view sid);
 /* Marks for deletion (FileDispositionInformation). */
 struct reply *file_delete(struct file *file);
 /* FileRenameInformation; the new path as for file_create(). */
