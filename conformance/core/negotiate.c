@@ -294,6 +294,8 @@ CONF_TABLE(core, capabilities_of_3x, capability_rows,
 
 	r.capabilities = row->offered;
 	reply = peer_negotiate_as(a, &r);
+	need_capability(t, reply, reply->status != STATUS_NOT_SUPPORTED,
+		"dialect 0x%04x", row->dialect);
 	need_ok(t, reply);
 	check_flags(t, reply, SMB2_NEGOTIATE_RESPONSE_F_CAPABILITIES, 0,
 		SMB2_GLOBAL_CAP_MULTI_CHANNEL |
