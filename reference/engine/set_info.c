@@ -60,6 +60,13 @@ static void set_basic_now(struct request *req, uint32_t kept)
 	struct set_work *work = req->work;
 	const struct file_basic_information *basic = &work->basic;
 
+	/* A change time that was set stays for this open (UserSetChangeTime in
+	 * [MS-FSA]) until it gives it up. */
+	if (basic->change_time == TIME_RESUME) {
+		req->open->change_time = 0;
+	} else if (set_time(basic->change_time)) {
+		req->open->change_time = basic->change_time;
+	}
 	work->filter = basic->file_attributes ? NOTIFY_ATTRIBUTES : 0;
 	work->filter |= set_time(basic->creation_time) ? NOTIFY_CREATION : 0;
 	work->filter |=
@@ -70,7 +77,7 @@ static void set_basic_now(struct request *req, uint32_t kept)
 		.create_time = set_time(basic->creation_time),
 		.access_time = set_time(basic->last_access_time),
 		.write_time = set_time(basic->last_write_time),
-		.change_time = set_time(basic->change_time),
+		.change_time = req->open->change_time,
 		.dos_attributes =
 			(basic->file_attributes & SET_ATTRIBUTES) | kept,
 	};

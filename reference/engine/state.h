@@ -184,6 +184,7 @@ struct open {
 	uint16_t channel_sequence;
 	unsigned int outstanding, outstanding_before; /* 3.3.5.2.10 */
 	uint64_t position;         /* FilePositionInformation */
+	uint64_t change_time;      /* set through this open; 0 = not */
 	uint32_t mode;             /* FileModeInformation */
 	struct dir_search *search; /* engine/query_directory.c */
 	struct watch *watch;       /* engine/notify.c */
