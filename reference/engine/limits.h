@@ -35,7 +35,8 @@
 #define LIMIT_NAME_UTF16 65534   /* bytes of a name in a request */
 
 /* Requests. */
-#define LIMIT_ARENA (24u * 1024 * 1024) /* memory of one request */
+#define LIMIT_ARENA (24u * 1024 * 1024)   /* memory of one request */
+#define LIMIT_ARENAS (128u * 1024 * 1024) /* of all of a connection */
 #define LIMIT_INTERIM_MS \
 	500 /* a driver slower than this is waited for \
 	       with an interim response */

@@ -83,6 +83,7 @@ void request_end(struct request *req, uint32_t status)
 	if (req->parked) {
 		req->conn->parked--;
 	}
+	req->conn->arena_size -= req->arena_size;
 	uncount_open(req);
 	chain_request_done(req, status);
 	open_release(req->open);
@@ -100,7 +101,8 @@ void *request_alloc(struct request *req, size_t n)
 	size_t size;
 	void *p;
 
-	if (n > LIMIT_ARENA - req->arena_size) {
+	if (n > LIMIT_ARENA - req->arena_size ||
+		n + req->conn->arena_size > LIMIT_ARENAS) {
 		return NULL;
 	}
 	n = (n + 15) & ~(size_t)15;
@@ -114,6 +116,7 @@ void *request_alloc(struct request *req, size_t n)
 		chunk->next = req->arena;
 		req->arena = chunk;
 		req->arena_size += size;
+		req->conn->arena_size += size;
 	}
 	p = chunk->bytes + chunk->used;
 	chunk->used += n;

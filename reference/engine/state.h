@@ -86,6 +86,7 @@ struct engine_conn {
 	struct list requests;          /* in flight, by in_conn */
 	struct list bindings;          /* PreauthSessionTable */
 	struct list channels;          /* SessionTable, by in_conn */
+	size_t arena_size;             /* of all requests together */
 	unsigned int parked;
 };
 
