@@ -150,12 +150,10 @@ CONF_TABLE(core, one_connection_ends, ending_rows,
 {
 	struct peer *a = client(t);
 	struct file *f = need_file(a, "x", NULL);
-	struct peer *b = second_connection(a, a->dialect);
+	struct peer *b = client_bind(a);
 	struct reply *r;
 
 	need_ok(t, file_write(f, 0, "alive", 5));
-	need_ok(t, bind_to(b, a->session));
-	peer_use(b, a->session, a->tree);
 	f->peer = b;
 	need_ok(t, file_read(f, 0, 5));
 	if (!row->first) {

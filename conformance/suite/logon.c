@@ -312,16 +312,6 @@ struct reply *peer_setup_first(struct peer *peer)
 	return logon.reply;
 }
 
-struct reply *peer_setup_token(struct peer *peer, struct wire_view token)
-{
-	struct smb2_session_setup_request r = {
-		.security_mode = SMB2_NEGOTIATE_SIGNING_ENABLED,
-		.buffer = token,
-	};
-
-	return peer_call(peer, &smb2_session_setup_request_type, &r);
-}
-
 struct reply *peer_tree_connect(struct peer *peer, const char *share)
 {
 	struct test *t = peer->t;

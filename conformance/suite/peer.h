@@ -132,7 +132,6 @@ enum encryption_mode {
 	SEAL_AUTO,
 	SEAL_YES,
 	SEAL_NO,
-	SEAL_BAD, /* one bit of the ciphertext turned */
 };
 
 /* One request under construction. */
@@ -215,8 +214,6 @@ struct setup_options {
 struct reply *peer_setup(struct peer *peer, const struct setup_options *how);
 /* The first SESSION_SETUP of a logon, no more: its reply. */
 struct reply *peer_setup_first(struct peer *peer);
-/* One SESSION_SETUP with any token, no more: its reply. */
-struct reply *peer_setup_token(struct peer *peer, struct wire_view token);
 /* Connects a share; NULL = the target's. On success peer->tree is set. */
 struct reply *peer_tree_connect(struct peer *peer, const char *share);
 

@@ -300,7 +300,6 @@ static bool must_seal(const struct pdu *pdu)
 {
 	switch (pdu->seal) {
 	case SEAL_YES:
-	case SEAL_BAD:
 		return true;
 	case SEAL_NO:
 		return false;
@@ -357,12 +356,12 @@ static void sign(struct pdu *pdu)
 }
 
 static uint32_t transmit(struct peer *peer, struct session *session,
-	struct wire_view plain, enum encryption_mode seal)
+	struct wire_view plain, bool seal)
 {
 	uint8_t nonce[16] = {0};
 	uint8_t *sealed;
 
-	if (seal == SEAL_NO) {
+	if (!seal) {
 		return link_send(peer, plain, (struct wire_view){NULL, 0});
 	}
 	sealed = test_alloc(peer->t, plain.n + CRYPTO_TRANSFORM_SIZE);
@@ -370,9 +369,6 @@ static uint32_t transmit(struct peer *peer, struct session *session,
 	if (crypto_seal(&session->keys.client_to_server, nonce, session->id,
 		    plain, sealed) != 0) {
 		conf_broken(peer->t, "crypto_seal failed");
-	}
-	if (seal == SEAL_BAD) {
-		sealed[plain.n + CRYPTO_TRANSFORM_SIZE - 1] ^= 1;
 	}
 	return link_send(peer,
 		wire_view_of(sealed, plain.n + CRYPTO_TRANSFORM_SIZE), plain);
@@ -397,16 +393,13 @@ struct request *pdu_send(struct pdu *pdu)
 {
 	struct peer *peer = pdu->peer;
 	struct request *request = expect(pdu);
-	enum encryption_mode seal = !must_seal(pdu)         ? SEAL_NO
-				    : pdu->seal == SEAL_BAD ? SEAL_BAD
-							    : SEAL_YES;
+	bool seal = must_seal(pdu);
 
 	sign(pdu);
 	request->frame = transmit(
 		peer, pdu->session, wire_view_of(pdu->bytes, pdu->n), seal);
 	log_step(peer->t->log, true, request->frame, "%s: %s%s%s", peer->name,
-		command_name(request->command),
-		seal != SEAL_NO ? ", encrypted" : "",
+		command_name(request->command), seal ? ", encrypted" : "",
 		pdu->n >= HEADER_SIZE &&
 				(pdu->bytes[16] & SMB2_FLAGS_SIGNED) != 0
 			? ", signed"
@@ -455,7 +448,7 @@ void peer_cancel(struct request *request)
 	sign(pdu);
 	log_step(peer->t->log, true,
 		transmit(peer, pdu->session, wire_view_of(pdu->bytes, pdu->n),
-			must_seal(pdu) ? SEAL_YES : SEAL_NO),
+			must_seal(pdu)),
 		"%s: CANCEL", peer->name);
 }
 
@@ -515,8 +508,8 @@ void chain_send(struct chain *chain)
 		memcpy(all + n, chain->pdus[i]->bytes, chain->pdus[i]->n);
 		n += chain->pdus[i]->n;
 	}
-	frame = transmit(chain->peer, first->session, wire_view_of(all, n),
-		seal ? SEAL_YES : SEAL_NO);
+	frame = transmit(
+		chain->peer, first->session, wire_view_of(all, n), seal);
 	for (i = 0; i < chain->count; i++) {
 		chain->requests[i]->frame = frame;
 	}

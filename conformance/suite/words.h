@@ -99,9 +99,6 @@
 #define check_part(t, reply, part, type, field, want, rule) \
 	CONF_AT(t, conf_part((t), (reply), (part), (type), (field), \
 			   CONF_EQUAL, (want), 0, RULE_##rule))
-#define check_part_flags(t, reply, part, type, field, set, clear, rule) \
-	CONF_AT(t, conf_part((t), (reply), (part), (type), (field), CONF_BITS, \
-			   (set), (clear), RULE_##rule))
 /* The bytes of a view of the reply against expected ones. */
 #define check_bytes(t, reply, seen, want, what, rule) \
 	rule_bytes(t, reply, seen, want, what, RULE_##rule)
