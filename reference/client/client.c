@@ -78,11 +78,6 @@ void client_destroy(struct client *client)
 	free(client);
 }
 
-uint16_t client_dialect(const struct client *client)
-{
-	return client->dialect;
-}
-
 const char *client_description(struct client *client)
 {
 	const char *cipher = wire_value_name(&SMB2_CIPHER_enum, client->cipher);

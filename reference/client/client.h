@@ -52,8 +52,6 @@ void client_destroy(struct client *client);
 
 uint32_t client_status(const struct client *client);
 const char *client_complaint(const struct client *client);
-/* What was negotiated, e.g. 0x0311. */
-uint16_t client_dialect(const struct client *client);
 /* One line: dialect, signing, cipher. Returned text lives with the client. */
 const char *client_description(struct client *client);
 
@@ -79,12 +77,9 @@ int client_close(struct client_file *file);
 /* As the CREATE response told it. */
 const struct client_stat *client_file_stat(const struct client_file *file);
 
-/* One request each; the count may be smaller than n. 0 = end of file. */
+/* One request; the count may be smaller than n. 0 = end of file. */
 ssize_t client_read(
 	struct client_file *file, uint64_t offset, void *ret_data, size_t n);
-ssize_t client_write(
-	struct client_file *file, uint64_t offset, const void *data, size_t n);
-int client_flush(struct client_file *file);
 
 /*
  * Whole transfers, with as many requests under way as credits allow. source

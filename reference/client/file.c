@@ -157,13 +157,6 @@ const struct client_stat *client_file_stat(const struct client_file *file)
 	return &file->stat;
 }
 
-int client_flush(struct client_file *file)
-{
-	struct smb2_flush_request request = {.file_id = file->id};
-	return exchange_call(file->tree->client, file->tree, SMB2_FLUSH, 0,
-		&smb2_flush_request_type, &request, NULL, NULL, NULL);
-}
-
 /* One entry of FileIdBothDirectoryInformation. */
 static int tell_entry(const struct file_id_both_directory_information *info,
 	client_entry *entry, void *ctx)
