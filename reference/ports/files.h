@@ -9,6 +9,9 @@
  * called from inside submit() (the caller must be finished with op and
  * everything done() may free) or later, always on the engine's thread.
  *
+ * CLOSE may be submitted while other operations of its node are under way: the
+ * driver lets those end first.
+ *
  * Paths are UTF-8, relative to the share's root, components separated by '/',
  * without leading '/', "." or ".."; the root itself is "". A driver never
  * leaves the root, whatever symbolic links say. Times are Windows FILETIME
