@@ -41,8 +41,7 @@ bool name_component_valid(const char *name, size_t n)
 			return false;
 		}
 	}
-	return !RULE(CORE_CREATE_0011) ||
-	       name_units(name, n) <= NAME_COMPONENT_MAX;
+	return name_units(name, n) <= NAME_COMPONENT_MAX;
 }
 
 /* A stream name may hold everything but separators. [MS-FSCC] 2.1.5.3 */
@@ -89,6 +88,11 @@ static uint32_t name_check_path(const char *path)
 		if (n == 2 && memcmp(path, "..", 2) == 0) {
 			return RULE(CORE_CREATE_0008)
 				       ? STATUS_INVALID_PARAMETER
+				       : STATUS_OBJECT_PATH_SYNTAX_BAD;
+		}
+		if (name_units(path, n) > NAME_COMPONENT_MAX) {
+			return RULE(CORE_CREATE_0011)
+				       ? STATUS_OBJECT_NAME_INVALID
 				       : STATUS_OBJECT_PATH_SYNTAX_BAD;
 		}
 		if (!name_component_valid(path, n)) {

@@ -82,7 +82,7 @@ static void write_end_known(struct files_op *op)
 		request_fail(req, status_of_errno(op->result));
 		return;
 	}
-	if (inside && RULE(CORE_WRITE_0001)) {
+	if (inside) {
 		request_fail(req, STATUS_ACCESS_DENIED);
 		return;
 	}
@@ -136,7 +136,8 @@ static uint32_t write_check(
 					     : STATUS_INVALID_PARAMETER;
 	}
 	if (!(open->granted_access & (FILE_WRITE_DATA | FILE_APPEND_DATA))) {
-		return STATUS_ACCESS_DENIED;
+		return RULE(CORE_WRITE_0001) ? STATUS_ACCESS_DENIED
+					     : STATUS_INVALID_PARAMETER;
 	}
 	if (body->offset != WRITE_TO_END &&
 		(body->offset > INT64_MAX ||
