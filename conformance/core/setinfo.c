@@ -556,23 +556,6 @@ CONF_TABLE(core, malformed_attributes, malformed_rows,
 		STATUS_EA_LIST_INCONSISTENT, CORE_SETINFO_0025);
 }
 
-/* How long the value of an attribute is; -1: it is not there. */
-static int value_length(struct file *f, const char *name)
-{
-	struct reply *r =
-		file_query(f, SMB2_0_INFO_FILE, FileFullEaInformation, 4096);
-	struct wire_list list =
-		wire_list_of(&file_full_ea_information_type, query_data(r));
-	struct file_full_ea_information ea;
-	while (r->status == STATUS_SUCCESS &&
-		wire_list_next(&list, &ea, NULL) > 0) {
-		if (wire_view_equal(ea.ea_name, text_bytes(name))) {
-			return ea.ea_value_length;
-		}
-	}
-	return -1;
-}
-
 CONF_TEST(core, extended_attributes,
 	"an attribute is stored, and deleted by an empty value",
 	RULES(CORE_SETINFO_0026),
@@ -583,11 +566,11 @@ CONF_TEST(core, extended_attributes,
 	struct reply *r = set_class(
 		f, FileFullEaInformation, attribute(t, "NAME", "value"));
 	check_ok(t, r, CORE_SETINFO_0026);
-	check(t, r, value_length(f, "NAME") == 5, CORE_SETINFO_0026,
+	check(t, r, file_ea_length(f, "NAME") == 5, CORE_SETINFO_0026,
 		"NAME has a value of 5 bytes");
 	r = set_class(f, FileFullEaInformation, attribute(t, "NAME", ""));
 	check_ok(t, r, CORE_SETINFO_0026);
-	check(t, r, value_length(f, "NAME") == -1, CORE_SETINFO_0026,
+	check(t, r, file_ea_length(f, "NAME") == -1, CORE_SETINFO_0026,
 		"NAME is gone");
 }
 

@@ -273,6 +273,23 @@ uint64_t file_size(struct file *file)
 	return info.end_of_file;
 }
 
+int file_ea_length(struct file *file, const char *name)
+{
+	struct reply *r =
+		file_query(file, SMB2_0_INFO_FILE, FileFullEaInformation, 4096);
+	struct wire_list list =
+		wire_list_of(&file_full_ea_information_type, query_data(r));
+	struct file_full_ea_information ea;
+
+	while (r->status == STATUS_SUCCESS &&
+		wire_list_next(&list, &ea, NULL) > 0) {
+		if (wire_view_equal(ea.ea_name, text_bytes(name))) {
+			return ea.ea_value_length;
+		}
+	}
+	return -1;
+}
+
 static struct reply *set(struct file *file, uint8_t type, uint8_t info_class,
 	uint32_t additional, struct wire_view bytes)
 {

@@ -86,6 +86,8 @@ struct wire_view query_data(const struct reply *query);
  * answer the test ends without a verdict. */
 struct file_basic_information file_basic(struct file *file);
 uint64_t file_size(struct file *file);
+/* How long the value of an extended attribute is; -1: it is not there. */
+int file_ea_length(struct file *file, const char *name);
 /* SET_INFO with encoded bytes. */
 struct reply *file_set(struct file *file, uint8_t type, uint8_t info_class,
 	struct wire_view bytes);
