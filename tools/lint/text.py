@@ -19,7 +19,7 @@ URL = re.compile(r"\b(?:https?|git|ssh|ftp)://"
                  r"([A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)")
 # Hosts that anybody can reach and that the project has a reason to name.
 HOSTS = re.compile(
-    r"(^|\.)(debian\.org|microsoft\.com|rfc-editor\.org|ietf\.org|github\.com"
+    r"(^|\.)(microsoft\.com|rfc-editor\.org|ietf\.org|github\.com"
     r"|samba\.org|smb3posix\.org|kernel\.org|wireshark\.org|nist\.gov"
     r"|w3\.org|spdx\.org|creativecommons\.org|opensource\.org|json-schema\.org"
     r"|keepachangelog\.com|semver\.org|testanything\.org|pcapng\.com"
