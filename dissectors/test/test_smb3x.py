@@ -9,6 +9,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -22,6 +23,19 @@ FOREIGN = HERE.parent.parent / "captures" / "foreign"
 JUNK = b"\x77" * 16
 
 
+def open_folder():
+    """A folder that the ordinary user may read, as pytest's are not."""
+    folder = tempfile.TemporaryDirectory(prefix="smb3x-dissectors-")
+    pathlib.Path(folder.name).chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def tmp_path():
+    with open_folder() as folder:
+        yield pathlib.Path(folder)
+
+
 def tshark(path, *options, tmp_path):
     """Run as an ordinary user: newer tshark loads no Lua for root."""
     plugin = tmp_path / "smb3x.lua"
@@ -30,9 +44,6 @@ def tshark(path, *options, tmp_path):
                *options]
     environment = dict(os.environ, HOME=str(tmp_path))
     if os.getuid() == 0:
-        for folder in (tmp_path, *tmp_path.parents[:3]):
-            if folder != pathlib.Path("/tmp") and folder.is_dir():
-                folder.chmod(0o755)
         command = ["setpriv", "--reuid=65534", "--regid=65534",
                    "--clear-groups", *command]
     done = subprocess.run(command, capture_output=True, text=True,
@@ -58,10 +69,9 @@ def broken(path, tmp_path, *options):
 
 
 @pytest.fixture(scope="module")
-def judged_cases(tmp_path_factory):
+def judged_cases():
     """Every case in one capture, a connection each: {rule: found}, with
     frames counted from the start of the case."""
-    folder = tmp_path_factory.mktemp("cases")
     pcap = c.Pcap()
     begins = {}
     for number, rule in enumerate(["", "commands", *sorted(ALL)]):
@@ -70,10 +80,12 @@ def judged_cases(tmp_path_factory):
         if rule in ALL:
             ALL[rule][0](messages)
         begins[rule] = pcap.conversation(50000 + number, messages)
-    path = folder / "cases.pcap"
-    path.write_bytes(pcap.out)
+    with open_folder() as folder:
+        path = pathlib.Path(folder) / "cases.pcap"
+        path.write_bytes(pcap.out)
+        all_found = broken(path, pathlib.Path(folder))
     result = {rule: set() for rule in begins}
-    for frame, found, who in broken(path, folder):
+    for frame, found, who in all_found:
         case = max((r for r in begins if begins[r] < frame),
                    key=lambda r: begins[r])
         result[case].add((frame - begins[case], found, who))
