@@ -52,6 +52,19 @@ static inline bool open_lost(struct request *req)
 	return true;
 }
 
+/* Did the open end, or the operation fail? Then the request has failed. */
+static inline bool op_failed(struct request *req)
+{
+	if (open_lost(req)) {
+		return true;
+	}
+	if (req->op.result >= 0) {
+		return false;
+	}
+	request_fail(req, status_of_errno(req->op.result));
+	return true;
+}
+
 /* Attributes for the peer: DIRECTORY exact, NORMAL alone or not at all. */
 uint32_t attributes_to_wire(const struct files_stat *stat);
 

@@ -330,11 +330,7 @@ static void file_streams(struct files_op *op)
 	struct file_work *work = req->work;
 	size_t i;
 
-	if (open_lost(req)) {
-		return;
-	}
-	if (op->result < 0) {
-		request_fail(req, status_of_errno(op->result));
+	if (op_failed(req)) {
 		return;
 	}
 	for (i = 0; i < op->entry_count && RULE(CORE_QUERYINFO_0014); i++) {
@@ -353,11 +349,7 @@ static void file_main_stream(struct files_op *op)
 {
 	struct request *req = op->ctx;
 
-	if (open_lost(req)) {
-		return;
-	}
-	if (op->result < 0) {
-		request_fail(req, status_of_errno(op->result));
+	if (op_failed(req)) {
 		return;
 	}
 	/* A directory has no main stream. */
@@ -442,11 +434,7 @@ static void file_eas(struct files_op *op)
 	struct file_work *work = req->work;
 	size_t i;
 
-	if (open_lost(req)) {
-		return;
-	}
-	if (op->result < 0) {
-		request_fail(req, status_of_errno(op->result));
+	if (op_failed(req)) {
 		return;
 	}
 	for (i = 0; i < op->entry_count && RULE(CORE_QUERYINFO_0015); i++) {

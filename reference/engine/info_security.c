@@ -85,11 +85,7 @@ static void security_stat_known(struct files_op *op)
 	struct request *req = op->ctx;
 	struct security_work *work = req->work;
 
-	if (open_lost(req)) {
-		return;
-	}
-	if (op->result < 0) {
-		request_fail(req, status_of_errno(op->result));
+	if (op_failed(req)) {
 		return;
 	}
 	work->stat = op->stat;
@@ -127,11 +123,7 @@ static void security_stored(struct files_op *op)
 {
 	struct request *req = op->ctx;
 
-	if (open_lost(req)) {
-		return;
-	}
-	if (op->result < 0) {
-		set_info_reply(req, status_of_errno(op->result));
+	if (op_failed(req)) {
 		return;
 	}
 	notify_modified(req->open, NOTIFY_SECURITY);
@@ -199,11 +191,7 @@ static void security_set_stat_known(struct files_op *op)
 	struct request *req = op->ctx;
 	struct security_work *work = req->work;
 
-	if (open_lost(req)) {
-		return;
-	}
-	if (op->result < 0) {
-		request_fail(req, status_of_errno(op->result));
+	if (op_failed(req)) {
 		return;
 	}
 	work->stat = op->stat;

@@ -35,11 +35,7 @@ static void set_done(struct files_op *op)
 	struct request *req = op->ctx;
 	struct set_work *work = req->work;
 
-	if (open_lost(req)) {
-		return;
-	}
-	if (op->result < 0) {
-		set_info_reply(req, status_of_errno(op->result));
+	if (op_failed(req)) {
 		return;
 	}
 	if (work->filter) {
@@ -91,11 +87,7 @@ static void set_basic_known(struct files_op *op)
 {
 	struct request *req = op->ctx;
 
-	if (open_lost(req)) {
-		return;
-	}
-	if (op->result < 0) {
-		set_info_reply(req, status_of_errno(op->result));
+	if (op_failed(req)) {
 		return;
 	}
 	/* What only its own control code changes. */
@@ -198,11 +190,7 @@ static void set_allocation_known(struct files_op *op)
 	struct request *req = op->ctx;
 	struct set_work *work = req->work;
 
-	if (open_lost(req)) {
-		return;
-	}
-	if (op->result < 0) {
-		set_info_reply(req, status_of_errno(op->result));
+	if (op_failed(req)) {
 		return;
 	}
 	work->filter = op->offset < op->stat.size ? NOTIFY_SIZE : 0;
@@ -256,11 +244,7 @@ static void set_probed(struct files_op *op)
 	struct set_work *work = req->work;
 
 	node_close(req->engine, op->port, work->probe);
-	if (open_lost(req)) {
-		return;
-	}
-	if (op->result < 0) {
-		set_info_reply(req, status_of_errno(op->result));
+	if (op_failed(req)) {
 		return;
 	}
 	if (op->entry_count > 0 && RULE(CORE_SETINFO_0012)) {
@@ -300,11 +284,7 @@ static void set_delete_known(struct files_op *op)
 	struct file *file = req->open->file;
 	bool readonly = op->stat.dos_attributes & FILE_ATTRIBUTE_READONLY;
 
-	if (open_lost(req)) {
-		return;
-	}
-	if (op->result < 0) {
-		set_info_reply(req, status_of_errno(op->result));
+	if (op_failed(req)) {
 		return;
 	}
 	if (RULE(CORE_SETINFO_0011) && readonly &&

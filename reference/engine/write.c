@@ -75,11 +75,7 @@ static void write_end_known(struct files_op *op)
 	bool inside =
 		body->offset != WRITE_TO_END && body->offset < op->stat.size;
 
-	if (open_lost(req)) {
-		return;
-	}
-	if (op->result < 0) {
-		request_fail(req, status_of_errno(op->result));
+	if (op_failed(req)) {
 		return;
 	}
 	if (inside) {
