@@ -25,6 +25,19 @@ void ioctl_end(struct request *req, int result)
 	ioctl_answer(req, STATUS_SUCCESS, (struct wire_view){0});
 }
 
+void ioctl_changed(struct files_op *op, uint32_t filter)
+{
+	struct request *req = op->ctx;
+
+	if (open_lost(req)) {
+		return;
+	}
+	if (op->result == 0) {
+		notify_modified(req->open, filter);
+	}
+	ioctl_end(req, op->result);
+}
+
 /* ---- QUERY_ALLOCATED_RANGES ---- */
 
 static void ranges_reply(struct request *req, size_t count)
@@ -135,15 +148,7 @@ static void ioctl_ranges(struct request *req)
 
 static void zero_done(struct files_op *op)
 {
-	struct request *req = op->ctx;
-
-	if (open_lost(req)) {
-		return;
-	}
-	if (op->result == 0) {
-		notify_modified(req->open, NOTIFY_LAST_WRITE);
-	}
-	ioctl_end(req, op->result);
+	ioctl_changed(op, NOTIFY_LAST_WRITE);
 }
 
 static void ioctl_zero(struct request *req)
@@ -190,15 +195,7 @@ static void ioctl_zero(struct request *req)
 
 static void sparse_done(struct files_op *op)
 {
-	struct request *req = op->ctx;
-
-	if (open_lost(req)) {
-		return;
-	}
-	if (op->result == 0) {
-		notify_modified(req->open, NOTIFY_ATTRIBUTES);
-	}
-	ioctl_end(req, op->result);
+	ioctl_changed(op, NOTIFY_ATTRIBUTES);
 }
 
 static void sparse_known(struct files_op *op)

@@ -60,15 +60,7 @@ void ioctl_reparse_get(struct request *req)
 
 static void reparse_stored(struct files_op *op)
 {
-	struct request *req = op->ctx;
-
-	if (open_lost(req)) {
-		return;
-	}
-	if (op->result == 0) {
-		notify_modified(req->open, NOTIFY_ATTRIBUTES);
-	}
-	ioctl_end(req, op->result);
+	ioctl_changed(op, NOTIFY_ATTRIBUTES);
 }
 
 /* What is there must carry the same tag. */

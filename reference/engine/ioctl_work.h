@@ -24,6 +24,9 @@ struct ioctl_work {
 
 /* Ends a request without output; result as of a files_op. */
 void ioctl_end(struct request *req, int result);
+/* The same behind an operation that changed the file: those who watch it for
+ * the filter are told. */
+void ioctl_changed(struct files_op *op, uint32_t filter);
 
 /* ioctl_copy.c */
 void ioctl_resume_key(struct request *req);
