@@ -85,6 +85,16 @@ static void closing_closed(struct files_op *op)
 	closing_end(op->ctx);
 }
 
+/* The file system may give the inode to a new file as soon as the node is
+ * closed, long before that is known here. */
+static void closing_close(struct closing *closing)
+{
+	if (closing->file && !closing->file->stream) {
+		file_forget(closing->engine, closing->file);
+	}
+	closing_submit(closing, FILES_CLOSE, closing_closed);
+}
+
 static void closing_submit(struct closing *closing, enum files_verb verb,
 	void (*done)(struct files_op *op))
 {
@@ -110,7 +120,7 @@ static void closing_unlinked(struct files_op *op)
 		engine_log(closing->engine, LOG_WARN, "file.delete",
 			"path=%s result=%d", file->path, op->result);
 	}
-	closing_submit(closing, FILES_CLOSE, closing_closed);
+	closing_close(closing);
 }
 
 /* Takes the open off its file; true: the file is to be deleted now. */
@@ -178,7 +188,7 @@ void open_close(struct open *open, void (*done)(void *ctx), void *ctx)
 	} else if (delete) {
 		closing_submit(closing, FILES_UNLINK, closing_unlinked);
 	} else {
-		closing_submit(closing, FILES_CLOSE, closing_closed);
+		closing_close(closing);
 	}
 }
 

@@ -100,13 +100,18 @@ bool file_has_streams(struct engine *engine, const struct file *file)
 	return file_sibling(engine, file, NULL);
 }
 
+void file_forget(struct engine *engine, struct file *file)
+{
+	table_remove(&engine->files_by_id, &file->by_id);
+}
+
 void file_drop(struct engine *engine, struct file *file)
 {
 	if (!list_empty(&file->opens) || file->holders > 0) {
 		return;
 	}
 	list_remove(&file->in_engine);
-	table_remove(&engine->files_by_id, &file->by_id);
+	file_forget(engine, file);
 	free(file->path);
 	free(file->stream);
 	free(file);

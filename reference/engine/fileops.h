@@ -21,6 +21,8 @@ struct file *file_sibling(struct engine *engine, const struct file *file,
 	const struct file *before);
 /* Are streams of this file open, or being closed? */
 bool file_has_streams(struct engine *engine, const struct file *file);
+/* Nobody finds it any more: its inode may soon be another file's. */
+void file_forget(struct engine *engine, struct file *file);
 /* Out of the table when no open and nothing else needs it. */
 void file_drop(struct engine *engine, struct file *file);
 /* An open file at this path, without regard to case; NULL: none. */
