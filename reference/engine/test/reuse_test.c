@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A file system gives the inode of a deleted file to a new one as soon as the
+ * last node is closed, which the engine learns of later: the new file must not
+ * be taken for the old one.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "engine/test/rig.h"
+
+/* Files in memory whose every file has one inode, and whose first CLOSE ends
+ * when it is told to. */
+struct late {
+	struct files_port port; /* first */
+	struct files_port *inner;
+	void (*done)(struct files_op *op); /* of the operation under way */
+	struct files_op *held;
+	bool hold;
+};
+
+static struct rig rig;
+static struct late late;
+
+static void late_done(struct files_op *op)
+{
+	op->port = &late.port;
+	op->done = late.done;
+	if (op->verb == FILES_OPEN && !op->stat.directory) {
+		op->stat.inode = 4711;
+	}
+	op->done(op);
+}
+
+static void late_pass(struct files_op *op)
+{
+	late.done = op->done;
+	op->done = late_done;
+	op->port = late.inner;
+	late.inner->submit(late.inner, op);
+}
+
+static void late_submit(struct files_port *port, struct files_op *op)
+{
+	(void)port;
+	if (op->verb == FILES_CLOSE && late.hold) {
+		late.hold = false;
+		late.held = op;
+		return;
+	}
+	late_pass(op);
+}
+
+static void late_cancel(struct files_port *port, struct files_op *op)
+{
+	(void)port;
+	(void)op;
+}
+
+static void late_destroy(struct files_port *port)
+{
+	(void)port;
+	late.inner->destroy(late.inner);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	rig_init(&rig);
+	late = (struct late){
+		.port = {late_submit, late_cancel, late_destroy, false},
+		.inner = rig.shares[0].files};
+	rig.shares[0].files = &late.port;
+	rig_start(&rig);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	rig_finish(&rig);
+	return 0;
+}
+
+static void enter(unsigned int i)
+{
+	rig_accept(&rig, i);
+	assert_int_equal(rig_negotiate(&rig, i, 0x0300, 1, 1), 0);
+	assert_int_equal(rig_session(&rig, i, "user alice", 0, 0), 0);
+	rig.links[i].sign = true;
+	assert_int_equal(rig_tree(&rig, i, "\\\\srv\\data"), 0);
+}
+
+static void delete_on_close(unsigned int i, struct smb2_fileid id)
+{
+	static const uint8_t yes = 1;
+	const struct smb2_set_info_request body = {.info_type = 1,
+		.file_info_class = 13,
+		.file_id = id,
+		.buffer = wire_view_of(&yes, 1)};
+
+	assert_int_equal(
+		rig_call(&rig, i, SMB2_SET_INFO, &smb2_set_info_request_type,
+			&body, NULL, NULL),
+		0);
+}
+
+static void close_file(unsigned int i, struct smb2_fileid id, uint32_t status)
+{
+	const struct smb2_close_request body = {.file_id = id};
+
+	assert_int_equal(rig_call(&rig, i, SMB2_CLOSE, &smb2_close_request_type,
+				 &body, NULL, NULL),
+		status);
+}
+
+static void test_reused_inode(void **state)
+{
+	struct smb2_fileid old, new, again;
+
+	(void)state;
+	enter(0);
+	enter(1);
+	assert_int_equal(rig_open(&rig, 0, "old", false, &old), 0);
+	delete_on_close(0, old);
+	late.hold = true;
+	close_file(0, old, 0xffffffff);
+	assert_non_null(late.held);
+	assert_int_equal(rig_open(&rig, 1, "new", false, &new), 0);
+	assert_int_equal(rig_open(&rig, 1, "new", false, &again), 0);
+	late_pass(late.held);
+	close_file(1, new, 0);
+	close_file(1, again, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			test_reused_inode, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
