@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The captures decode as their golden texts say. TSHARK names another tshark.
 
-check-captures:
-	@captures/core/check
+check-captures: $(OUT)/smb3x.lua
+	@PLUGIN=$(OUT)/smb3x.lua captures/core/check
 
 CHECKS += check-captures
 .PHONY: check-captures

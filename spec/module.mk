@@ -22,7 +22,7 @@ $(eval $(call library,rules,$(GEN)/rules.c))
 # Rules, engine branches, tests and results, joined. Fails for rules that lack
 # a test or a branch and the reason for it; TRACE_MODE=--report only reports.
 TRACE_MODE ?=
-TRACE_NAMES := $(wildcard dissectors/*.lua conformance/products/*.product)
+TRACE_NAMES := $(wildcard dissectors/lua/*.lua conformance/products/*.product)
 
 $(OUT)/tests.json: $$(filter %/smb3x-check,$$(PROGRAMS))
 	@mkdir -p $(@D)

@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE))
 import commands  # noqa: E402
 import conversation as c  # noqa: E402
 
-PLUGIN = HERE.parent / "smb3x.lua"
+PLUGIN = pathlib.Path(os.environ.get("PLUGIN", "build/smb3x.lua"))
 FOREIGN = HERE.parent.parent / "captures" / "foreign"
 JUNK = b"\x77" * 16
 
@@ -211,15 +211,19 @@ ENCRYPTED = {
 }
 
 
+LEVELS = {"ERROR": "MUST", "WARN": "SHOULD"}
+
+
 def judged():
     text = PLUGIN.read_text()
     rules = {}
-    for level in ("MUST", "SHOULD"):
-        table = re.search(rf"local {level} = \[\[\n(.*?)\]\]", text, re.S)
-        for line in table.group(1).splitlines():
+    for area, severity, table in re.findall(
+            r'judges\("(\w+)", expert\.severity\.(\w+), \[\[\n(.*?)\]\]',
+            text, re.S):
+        for line in table.splitlines():
             group, *numbers = line.split()
             for number in numbers:
-                rules[f"CORE-{group}-{number}"] = level
+                rules[f"{area}-{group}-{number}"] = LEVELS[severity]
     return rules
 
 

@@ -24,8 +24,9 @@ import emit
 import rules
 
 BRANCH = re.compile(r"\bRULE\(\s*([A-Z0-9_]+)\s*\)")
-ANY_ID = re.compile(r"\b(CORE-[A-Z0-9]+-[0-9]{4})\b")
-SHORT_ID = re.compile(r'"([A-Z0-9]+-[0-9]{4})"')  # in the dissector
+ANY_ID = re.compile(r"\b([A-Z]{3,5}-[A-Z0-9]+-[0-9]{4})\b")
+# In the dissector: of area CORE.
+SHORT_ID = re.compile(r'"([A-Z0-9]+-[0-9]{4})"')
 # Why a rule of the server needs no branch in the engine.
 UNMARKED = ("by-construction", "in-codec", "in-crypto", "in-driver",
             "not-offered")

@@ -1,0 +1,158 @@
+-- SPDX-License-Identifier: MIT
+--
+-- One frame.
+
+-- Bodies too short for their command are left to the built-in dissector.
+local function judge_body(conn, pdu, bad)
+	local sizes = STRUCTURE_SIZES[pdu.command]
+	local size = sizes and sizes[pdu.response and 2 or 1]
+	if size ~= pdu.structure_size or size == nil or
+		not has(pdu, HEADER_SIZE, size - size % 2) then
+		return
+	end
+	local request = conn.requests[pdu.message_id]
+	if not pdu.response and ask[pdu.command] then
+		ask[pdu.command](conn, pdu, bad)
+	elseif pdu.response and answer[pdu.command] and request and
+		request.asked == pdu.command and not is_error_body(pdu) and
+		not is_failure(pdu.status) then
+		answer[pdu.command](conn, pdu, request, bad)
+	end
+	pdu.asked = pdu.command
+end
+
+local function judge_pdu(conn, pdu, frame, found)
+	local who = pdu.response and "server" or "client"
+	local function bad(condition, id, text, ...)
+		if condition then
+			id = id:match("^%u+%-%u+%-%d+$") or "CORE-" .. id
+			text = string.format(text, ...)
+			found[#found + 1] = {id = id, who = who, text = text}
+			totals[id] = totals[id] or
+				{who = who, count = 0, frame = frame}
+			totals[id].count = totals[id].count + 1
+		end
+	end
+	if pdu.response then
+		learn_response(conn, pdu)
+	end
+	for _, check in pairs(both) do
+		check(conn, pdu, bad)
+	end
+	for _, check in pairs(pdu.response and responses or requests) do
+		check(conn, pdu, bad)
+	end
+	judge_body(conn, pdu, bad)
+	if not pdu.response then
+		learn_request(conn, pdu, frame)
+	elseif pdu.status ~= PENDING then
+		conn.requests[pdu.message_id] = nil
+		conn.asyncs[pdu.message_id] = nil
+	end
+end
+
+-- What the TRANSFORM_HEADER says.
+local function seal_of(range)
+	local pdu = {range = range}
+	return {nonce = u64(pdu, 20) .. u64(pdu, 28),
+		session = u64(pdu, 44)}
+end
+
+-- Where the server is known, the port tells the direction, not the flag.
+local function direct(conn, pdu, pinfo)
+	local from_server = pdu.response
+	if conn.server_port then
+		from_server = pinfo.src_port == conn.server_port
+	end
+	pdu.to_port = pinfo.dst_port
+	pdu.turned = from_server ~= pdu.response
+	pdu.response = from_server
+end
+
+-- The PDUs of a frame in order, with what their place in a compound says.
+local function pdus_of(conn, pinfo)
+	local list = {}
+	local seal, before = nil, nil
+	for _, info in ipairs({smb2_pdu()}) do
+		local range = info.range
+		if magic(range) == 0xfd534d42 then
+			conn.whole = conn.whole and not seal
+			seal, before = seal_of(range), nil
+		elseif magic(range) == 0xfe534d42 then
+			local pdu = parse_header(range, seal ~= nil)
+			if pdu then
+				local inside = before and before.next ~= 0
+				direct(conn, pdu, pinfo)
+				pdu.place = inside and before.place + 1 or 1
+				pdu.before_related = before and before.related
+				pdu.after_create = inside and (before.command ==
+					CREATE or before.after_create)
+				pdu.seal = not inside and seal or nil
+				pdu.last = true
+				if inside then
+					before.last = false
+				end
+				list[#list + 1] = pdu
+				before = pdu
+				seal = pdu.next ~= 0 and seal or nil
+			end
+		end
+	end
+	conn.whole = conn.whole and not seal
+	return list
+end
+
+local function judge_frame(pinfo)
+	local stream = tcp_stream()
+	local found = {}
+	if stream then
+		local conn = connection_of(stream.value)
+		for _, pdu in ipairs(pdus_of(conn, pinfo)) do
+			judge_pdu(conn, pdu, pinfo.number, found)
+		end
+		table.sort(found, function(a, b) return a.id < b.id end)
+	end
+	return found
+end
+
+function proto.init()
+	connections, verdicts, totals = {}, {}, {}
+end
+
+function proto.dissector(tvb, pinfo, tree)
+	if smb2_pdu() == nil then
+		return
+	end
+	local found = verdicts[pinfo.number] or judge_frame(pinfo)
+	verdicts[pinfo.number] = found
+	if #found > 0 then
+		local subtree = tree:add(proto)
+		for _, verdict in ipairs(found) do
+			show(subtree, verdict)
+		end
+	end
+end
+
+register_postdissector(proto)
+
+-- The table at the end: -X lua_script1:report
+
+local function print_report()
+	local ids = {}
+	for id in pairs(totals) do
+		ids[#ids + 1] = id
+	end
+	table.sort(ids)
+	print(string.format("smb3x: %d rules broken, of %d that are judged",
+		#ids, #expert_list))
+	for _, id in ipairs(ids) do
+		local total = totals[id]
+		print(string.format("%-20s %-6s %5d times, first in frame %d",
+			id, total.who, total.count, total.frame))
+	end
+end
+
+if arguments[1] == "report" then
+	local tap = Listener.new("frame")
+	tap.draw = print_report
+end

@@ -1,0 +1,38 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The words in which the rules of an area are written; each area has files of
+-- its own, see lua/core_messages.lua.
+
+-- The checks. Each looks at one PDU of a connection; bad(condition, rule,
+-- text, ...) reports when the condition holds. Who broke the rule is known by
+-- direction. A rule without its area is one of CORE.
+
+local both, requests, responses = {}, {}, {}
+
+-- Bodies. An asker judges the request of one command and may keep what its
+-- answer is judged by; an answerer judges a response that succeeded.
+-- A later area adds its own with also(ask, CREATE, function(...) ... end).
+
+local ask, answer = {}, {}
+
+local function also(table, command, judge)
+	local before = table[command]
+	table[command] = function(...)
+		if before then
+			before(...)
+		end
+		judge(...)
+	end
+end
+
+-- The rules that an area's files judge: a group and its numbers per line.
+local judged = {}
+local function judges(area, severity, rules)
+	for line in rules:gmatch("[^\n]+") do
+		local group = line:match("%a+")
+		for number in line:gmatch("%d+") do
+			local id = area .. "-" .. group .. "-" .. number
+			judged[#judged + 1] = {id = id, severity = severity}
+		end
+	end
+end
