@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "engine/names.h"
-#include "engine/rule.h"
+#include "ports/rule.h"
 #include "ports/text.h"
 
 #define PATTERN_MAX 512

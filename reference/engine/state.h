@@ -22,7 +22,7 @@
 #include "engine/engine.h"
 #include "engine/limits.h"
 #include "engine/list.h"
-#include "engine/rule.h"
+#include "ports/rule.h"
 #include "engine/table.h"
 #include "crypto/crypto.h"
 #include "wire/all.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/rule.h"
+#include "ports/rule.h"
 #include "server/server.h"
 
 #define VERSION "0.1"

@@ -37,7 +37,9 @@ def add_arguments(parser):
     parser.add_argument("--tests", help="output of smb3x-check list --json")
     parser.add_argument("--results", nargs="*", default=[],
                         help="result files, or folders of them")
-    parser.add_argument("--engine", default="reference/engine")
+    parser.add_argument("--engine", nargs="*", default=[
+        "reference/engine", "reference/transport"],
+        help="folders with RULE() branches")
     parser.add_argument("--mentions", nargs="*", default=[],
                         help="more files whose rule ids must be known")
     parser.add_argument("--rules", default="spec/rules")
@@ -53,11 +55,12 @@ def load_json(path):
         return json.load(stream)
 
 
-def branches(folder):
-    """{rule id: ["file:line", ...]} of the RULE(...) words of the engine."""
+def branches(folders):
+    """{rule id: ["file:line", ...]} of RULE(...) in the engine and drivers."""
     found = {}
-    for path in sorted(glob.glob(os.path.join(folder, "**/*.c"),
-                                 recursive=True)):
+    paths = [path for folder in folders for path in
+             glob.glob(os.path.join(folder, "**/*.c"), recursive=True)]
+    for path in sorted(paths):
         if "/test/" in path:
             continue
         with open(path, encoding="utf-8") as stream:

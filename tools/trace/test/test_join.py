@@ -201,4 +201,4 @@ def test_branches_in_tests_do_not_count(tmp_path):
     folder = tmp_path / "engine" / "test"
     folder.mkdir(parents=True)
     (folder / "x.c").write_text(BRANCH)
-    assert join.branches(str(tmp_path / "engine")) == {}
+    assert join.branches([str(tmp_path / "engine")]) == {}

@@ -4,10 +4,11 @@
  * documents: true in a normal build; in the faulty build (SMB3X_FAULTY) false
  * for rules that were switched off by name, so that the suite can be seen to
  * notice. Ids come from spec/, through the generated rules.h: a wrong one
- * does not compile.
+ * does not compile. The engine has most branches; drivers have those of
+ * what they decide.
  */
-#ifndef SMB3X_ENGINE_RULE_H
-#define SMB3X_ENGINE_RULE_H
+#ifndef SMB3X_PORTS_RULE_H
+#define SMB3X_PORTS_RULE_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The faulty build: rules that were switched off by name. */
-#include "engine/rule.h"
+#include "ports/rule.h"
 
 #ifdef SMB3X_FAULTY
 #include <errno.h>
