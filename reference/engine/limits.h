@@ -31,7 +31,7 @@
 /* Opens. */
 #define LIMIT_LOCKS 4096         /* byte ranges of one open */
 #define LIMIT_NOTIFY_BYTES 65536 /* of changes nobody fetched, per open */
-#define LIMIT_PATH 1024          /* bytes of UTF-8 */
+#define LIMIT_PATH 4096          /* bytes of UTF-8; FILES_PATH_MAX */
 #define LIMIT_NAME_UTF16 65534   /* bytes of a name in a request */
 
 /* Requests. */

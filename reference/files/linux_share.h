@@ -10,7 +10,7 @@
 #include "ports/files.h"
 
 #define LX_SIDE ".smb3x"
-#define LX_PATH_MAX 1024
+#define LX_PATH_MAX FILES_PATH_MAX
 
 struct lx_share {
 	struct files_port port;

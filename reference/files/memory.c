@@ -202,7 +202,7 @@ static void mem_truncate(struct mem_share *share, struct files_op *op)
 static size_t mem_link_end(struct mem_share *share, const struct files_op *op)
 {
 	const char *slash = strchr(op->path, '/');
-	char path[1024], actual[1024];
+	char path[FILES_PATH_MAX], actual[FILES_PATH_MAX];
 	struct mem_place place;
 
 	for (; slash; slash = strchr(slash + 1, '/')) {

@@ -17,6 +17,34 @@
  * leaves the root, whatever symbolic links say. Times are Windows FILETIME
  * (100 ns since 1601), 0 = leave alone when setting. Results are 0 or negative
  * errno.
+ *
+ * op->posix asks for the view of a POSIX client (spec/posix.adoc). It is looked
+ * at where an operation has no node; a node keeps the view it was opened with.
+ *
+ *   Names are compared byte by byte (open.nocase is not looked at); '\\' and
+ *   ':' are ordinary characters. Names of extended attributes, too, are what
+ *   they are.
+ *
+ *   No symbolic link is followed, be it the file system's own or a reparse
+ *   point that a client has stored (IO_REPARSE_TAG_SYMLINK, _LX_SYMLINK, _NFS
+ *   with the type of a link). One before the last component, or as the last
+ *   one without open.no_follow, is -ELOOP, and link_end says where.
+ *   FILES_CREATE_NEW meets a last one with -EEXIST.
+ *
+ *   open.mode is what the file gets (07777; no umask; default ACLs and setgid
+ *   directories do their work), and open.dos_attributes is not looked at.
+ *
+ *   A FIFO, socket or device is a node without data: reading, writing and
+ *   truncating it is refused, opening it never waits.
+ *
+ *   stat.mode has the type that a POSIX client is to see, also for what is
+ *   stored as a reparse point; stat.size of a link is the target's length in
+ *   bytes; stat.nlink of a directory is the file system's.
+ *
+ *   RENAME replaces what rename(2) would, an empty directory by a directory
+ *   too; two names of one file stay. Errors are those of rename(2), link(2),
+ *   unlink(2), rmdir(2). With replace false RENAME is atomic; LINK is anyway.
+ *   UNLINK is -ENOENT when the name is no longer the node's file.
  */
 #ifndef SMB3X_PORTS_FILES_H
 #define SMB3X_PORTS_FILES_H
@@ -27,6 +55,8 @@
 
 #include "ports/auth.h"
 
+#define FILES_PATH_MAX 4096 /* bytes of a path with its terminating zero */
+
 struct files_node; /* an open file, directory or stream of the driver */
 
 enum files_verb {
@@ -35,9 +65,9 @@ enum files_verb {
 	FILES_STAT,     /* node -> stat */
 	FILES_LOOKUP,   /* path -> stat, name on disk (no node) */
 	FILES_READ,     /* node, offset, size, data -> transferred */
-	FILES_WRITE,    /* node, offset, size, data -> transferred */
+	FILES_WRITE,    /* node, offset or append, size, data -> transferred */
 	FILES_FLUSH,    /* node: data and metadata reach the disk */
-	FILES_SET_STAT, /* node, set: times, dos_attributes */
+	FILES_SET_STAT, /* node, set: times, dos_attributes, mode, owner */
 	FILES_TRUNCATE, /* node, offset = new end of file */
 	FILES_ALLOCATE, /* node, offset = wanted allocation size */
 	FILES_ZERO,     /* node, offset, size: zero, deallocating if sparse */
@@ -76,7 +106,8 @@ struct files_stat {
 	uint64_t create_time, access_time, write_time, change_time;
 	uint32_t dos_attributes; /* FILE_ATTRIBUTE_*; NORMAL never set here */
 	uint32_t mode, nlink, uid, gid; /* st_mode as POSIX has it */
-	uint32_t reparse_tag;           /* 0 = none */
+	uint32_t reparse_tag;           /* 0 = none; real links: _SYMLINK; real
+					 * FIFOs, sockets, devices: _NFS */
 	uint32_t ea_size;
 	bool directory;
 };
@@ -86,7 +117,8 @@ struct files_open {
 	enum files_type type;     /* -ENOTDIR, -EISDIR when it is the other */
 	bool nocase;              /* an entry that differs in case is found */
 	bool read, write, append; /* what the node will be used for */
-	bool no_follow;           /* a symbolic link at the end is the target */
+	bool no_follow;           /* a symbolic link at the end is the target
+				   * of the operation, not what it names */
 	uint32_t dos_attributes;  /* of a file that is made */
 	uint32_t mode;            /* permission bits of a file that is made */
 	uint64_t allocation;      /* hint, 0 = none */
@@ -108,12 +140,16 @@ struct files_fs {
 	uint32_t block_size, name_max;
 	uint64_t serial; /* volume serial number or fsid */
 	uint64_t files, files_free;
+	/* As statvfs(3) has them; blocks of block_size bytes. */
+	uint32_t transfer_size; /* f_bsize */
+	uint64_t blocks, blocks_free, blocks_available, fsid;
 	bool sparse, case_sensitive, read_only, clone;
 };
 
 enum files_blob {
 	FILES_BLOB_SECURITY,
-	FILES_BLOB_REPARSE,
+	FILES_BLOB_REPARSE, /* of real links and special files: made up on
+			     * the way; to set it is -EOPNOTSUPP there */
 	FILES_BLOB_OBJECT_ID
 };
 
@@ -125,9 +161,15 @@ struct files_op {
 	const char *path;   /* OPEN, LOOKUP; RENAME, LINK: the new path */
 	const char *stream; /* OPEN: stream name, NULL = unnamed data */
 	const char *name;   /* EA name */
+	bool posix;         /* OPEN, LOOKUP: see above */
 	struct files_open open;
-	struct files_stat stat;  /* in: SET_STAT (0 = leave alone); out: stat */
-	bool set_attributes;     /* SET_STAT: dos_attributes are to be set */
+	struct files_stat stat; /* in: SET_STAT (0 = leave alone); out: stat */
+	bool set_attributes;    /* SET_STAT: dos_attributes are to be set */
+	bool set_mode;          /* SET_STAT: mode, all of 07777; -EOPNOTSUPP
+				 * for a link */
+	bool set_owner, set_group; /* SET_STAT: uid, gid; before the mode */
+	bool append;             /* WRITE: behind the last byte, whatever offset
+				  * says, in one step with finding it */
 	bool replace;            /* RENAME, LINK */
 	bool created;            /* out of OPEN: it was made now */
 	bool truncated;          /* out of OPEN: it was overwritten */
@@ -137,7 +179,9 @@ struct files_op {
 	size_t link_end;         /* -ENOENT of OPEN with FILES_OPEN_EXISTING:
 				  * so many bytes of path lead to a reparse
 				  * point that is a symbolic link; 0 = none
-				  * before the last component */
+				  * before the last component.
+				  * -ELOOP of a posix OPEN, LOOKUP, RENAME,
+				  * LINK: so many lead to the link */
 	bool clone;              /* COPY: share extents or fail -EOPNOTSUPP */
 	struct files_node *from; /* COPY: source */
 	uint64_t from_offset;
@@ -155,9 +199,9 @@ struct files_op {
 	struct files_range *ranges;
 	size_t range_cap, range_count;
 	struct files_fs fs;
-	char actual_name[1024]; /* out of OPEN, LOOKUP: path as on
-				 * disk; RENAME, LINK: the new one */
-	int result;             /* 0 or -errno */
+	char actual_name[FILES_PATH_MAX]; /* out of OPEN, LOOKUP: path as on
+					   * disk; RENAME, LINK: the new one */
+	int result;                       /* 0 or -errno */
 	void (*done)(struct files_op *op);
 	void *ctx; /* the engine's */
 };
