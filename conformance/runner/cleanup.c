@@ -119,16 +119,108 @@ bool share_remove(struct peer *peer, const char *path)
 	return remove_tree(peer, path, 0);
 }
 
+/* --- by the UNIX extensions: names that no other client can say -------------
+ */
+
+static bool posix_remove(
+	struct peer *p, struct wire_view path, unsigned int depth);
+
+static struct reply *posix_open(
+	struct peer *p, struct wire_view path, uint32_t access)
+{
+	const struct wire_view none = {NULL, 0};
+
+	return file_create_name(p, path,
+		&(struct create_options){.access = access,
+			.disposition = DISPOSITION(FILE_OPEN),
+			.options = FILE_OPEN_REPARSE_POINT,
+			.contexts = posix_contexts(p->t, 0, none)});
+}
+
+/* Removes what one listing names; whether there may be more. */
+static bool posix_empty(struct peer *p, struct file *f, struct wire_view path,
+	unsigned int depth)
+{
+	struct file_posix_directory_information e;
+	struct wire_list list;
+	struct reply *r = dir_query(
+		f, FilePosixInformation, SMB2_RESTART_SCANS, "*", LISTING);
+	bool all = true, any = false;
+
+	list = wire_list_of(
+		&file_posix_directory_information_type, dir_data(r));
+	while (wire_list_next(&list, &e, NULL) == 1) {
+		struct wire_view name = e.file_name;
+		uint8_t *full = test_alloc(p->t, path.n + 2 + name.n);
+		bool dots = wire_view_equal(name, utf16(p->t, ".")) ||
+			    wire_view_equal(name, utf16(p->t, ".."));
+
+		memcpy(full, path.p, path.n);
+		wire_put16(full + path.n, '/');
+		memcpy(full + path.n + 2, name.p, name.n);
+		any |= !dots;
+		all &= dots ||
+		       posix_remove(p, wire_view_of(full, path.n + 2 + name.n),
+			       depth + 1);
+	}
+	return any && all;
+}
+
+static bool posix_remove(
+	struct peer *p, struct wire_view path, unsigned int depth)
+{
+	struct reply *r = posix_open(
+		p, path, DELETE | FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES);
+	const struct smb2_create_response *opened = r->body;
+	struct file *f;
+	bool gone;
+	unsigned int i;
+
+	if (r->outcome != REPLY_ARRIVED || r->status != STATUS_SUCCESS ||
+		opened == NULL || r->type != &smb2_create_response_type) {
+		return r->status == STATUS_OBJECT_NAME_NOT_FOUND;
+	}
+	f = file_of(r);
+	for (i = 0; i < DEPTH_MAX && depth < DEPTH_MAX &&
+		    (opened->file_attributes & FILE_ATTRIBUTE_DIRECTORY) != 0;
+		i++) {
+		if (!posix_empty(p, f, path, depth)) {
+			break;
+		}
+	}
+	gone = file_delete(f)->status == STATUS_SUCCESS;
+	file_close(f);
+	return gone;
+}
+
+/* A client for what is left; NULL if the target has no extensions. */
+static struct peer *posix_cleaner(struct test *t)
+{
+	const struct fact *fact =
+		target_fact_named(t->target, FACT_OTHER, "UNIX extensions");
+
+	if (fact == NULL || !fact->present) {
+		return NULL;
+	}
+	return client_with(
+		t, &(struct client_options){.dialect = 0x0311, .posix = true});
+}
+
 static void clean_all(struct test *t, const void *row)
 {
 	const char *name = run_to_clean->directories.p, *end;
-	struct peer *p = client(t);
+	struct peer *p = client(t), *q = NULL;
 
 	(void)row;
 	while (name != NULL && (end = strchr(name, '\n')) != NULL) {
 		char *path = test_text(t, "\\%.*s", (int)(end - name), name);
 
-		if (share_remove(p, path)) {
+		bool gone = share_remove(p, path);
+
+		if (!gone && (q != NULL || (q = posix_cleaner(t)) != NULL)) {
+			gone = posix_remove(q, utf16(t, path + 1), 0);
+		}
+		if (gone) {
 			log_note(t->log, 0, "%s", path + 1);
 		}
 		name = end + 1;

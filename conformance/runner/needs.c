@@ -24,6 +24,8 @@ static const struct fact *fact_of(
 		return target_fact_named(target, FACT_CONTEXT, need->text);
 	case NEED_ENCRYPTION:
 		return target_fact_named(target, FACT_OTHER, "encryption");
+	case NEED_POSIX:
+		return target_fact_named(target, FACT_OTHER, "UNIX extensions");
 	case NEED_CAPABILITY:
 	case NEED_CIPHER:
 	case NEED_SIGNING:

@@ -332,6 +332,48 @@ static void ask_file_system(struct file *f)
 	}
 }
 
+/* A client that offers the extensions, and an open that asks for them: only
+ * the context in the CREATE response shows that the share has them. */
+static void ask_posix(struct test *t)
+{
+	const struct client_options offer = {.dialect = 0x0311, .posix = true};
+	const struct wire_view none = {NULL, 0};
+	struct peer *p;
+	struct reply *r;
+	struct wire_view data;
+	bool opened;
+
+	if (found->dialect_max != 0x0311) {
+		fact(FACT_OTHER, 3, "UNIX extensions", false, 0,
+			"no dialect 3.1.1");
+		return;
+	}
+	p = peer_connect(t);
+	r = peer_negotiate(p, &offer);
+	if (r->status != STATUS_SUCCESS || !p->posix ||
+		peer_session_setup(p, NULL)->status != STATUS_SUCCESS ||
+		peer_tree_connect(p, NULL)->status != STATUS_SUCCESS) {
+		fact(FACT_OTHER, 3, "UNIX extensions", false, r->frame,
+			"NEGOTIATE: %s, %s", status_text(r->status),
+			p->posix ? "the context" : "no such context");
+		return;
+	}
+	r = file_create(p, "",
+		&(struct create_options){.access = FILE_READ_ATTRIBUTES,
+			.disposition = DISPOSITION(FILE_OPEN),
+			.contexts = posix_contexts(t, 0, none)});
+	opened = r->status == STATUS_SUCCESS;
+	fact(FACT_OTHER, 3, "UNIX extensions",
+		opened && created_context(r, POSIX_TAG, &data), r->frame,
+		"negotiated; CREATE: %s, %s", status_text(r->status),
+		opened && created_context(r, POSIX_TAG, &data)
+			? "the context"
+			: "no such context");
+	if (opened) {
+		file_close(file_of(r));
+	}
+}
+
 static void ask_all(struct test *t, const void *row)
 {
 	struct peer *p;
@@ -355,6 +397,7 @@ static void ask_all(struct test *t, const void *row)
 	ask_file_system(f);
 	ask_contexts(t, p);
 	ask_fsctls(p, f);
+	ask_posix(t);
 	file_close(f);
 	share_remove(p, test_text(t, "\\%s", test_path(p, "")));
 	found->probed = true;

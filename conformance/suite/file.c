@@ -47,8 +47,8 @@ const char *test_path(struct peer *peer, const char *path)
 /* --- create ------------------------------------------------------------------
  */
 
-static struct smb2_create_request request_at(struct peer *peer,
-	const char *path, const struct create_options *options)
+static struct smb2_create_request request_at(
+	struct wire_view name, const struct create_options *options)
 {
 	static const struct create_options none;
 	const struct create_options *o = options != NULL ? options : &none;
@@ -63,7 +63,7 @@ static struct smb2_create_request request_at(struct peer *peer,
 		.create_disposition =
 			o->disposition != 0 ? o->disposition - 1 : FILE_OPEN_IF,
 		.create_options = o->options,
-		.name = utf16(peer->t, path),
+		.name = name,
 		.create_contexts = o->contexts,
 	};
 }
@@ -71,15 +71,21 @@ static struct smb2_create_request request_at(struct peer *peer,
 struct smb2_create_request create_request(struct peer *peer, const char *path,
 	const struct create_options *options)
 {
-	return request_at(peer, test_path(peer, path), options);
+	return request_at(utf16(peer->t, test_path(peer, path)), options);
+}
+
+struct reply *file_create_name(struct peer *peer, struct wire_view name,
+	const struct create_options *options)
+{
+	struct smb2_create_request r = request_at(name, options);
+
+	return peer_call(peer, &smb2_create_request_type, &r);
 }
 
 static struct reply *create_at(struct peer *peer, const char *path,
 	const struct create_options *options)
 {
-	struct smb2_create_request r = request_at(peer, path, options);
-
-	return peer_call(peer, &smb2_create_request_type, &r);
+	return file_create_name(peer, utf16(peer->t, path), options);
 }
 
 struct reply *file_create(struct peer *peer, const char *path,
@@ -140,6 +146,26 @@ struct wire_view create_contexts(struct test *t,
 		}
 	}
 	return wire_view_of(out.p, out.n);
+}
+
+struct wire_view posix_contexts(
+	struct test *t, uint32_t mode, struct wire_view others)
+{
+	const struct smb2_create_posix_request data = {.posix_mode = mode};
+	const struct create_context c = {wire_view_of(POSIX_TAG, 16),
+		encoded(t, &smb2_create_posix_request_type, &data)};
+	struct wire_view one = create_contexts(t, &c, 1);
+	size_t behind = (one.n + 7) & ~(size_t)7;
+	uint8_t *all;
+
+	if (others.n == 0) {
+		return one;
+	}
+	all = test_alloc(t, behind + others.n);
+	memcpy(all, one.p, one.n);
+	memcpy(all + behind, others.p, others.n);
+	wire_put32(all, (uint32_t)behind);
+	return wire_view_of(all, behind + others.n);
 }
 
 bool created_context(

@@ -45,6 +45,13 @@ struct create_context {
 };
 struct wire_view create_contexts(struct test *t,
 	const struct create_context *contexts, unsigned int count);
+/* The context that asks for an open by the rules of POSIX, in front of other
+ * contexts (which may be empty). POSIX-SMB2 2.2.13.2.16 */
+struct wire_view posix_contexts(
+	struct test *t, uint32_t mode, struct wire_view others);
+/* CREATE of any UTF-16 bytes from the share's root. */
+struct reply *file_create_name(struct peer *peer, struct wire_view name,
+	const struct create_options *options);
 /* The data of a context in a CREATE response; false if it is not there. */
 bool created_context(
 	const struct reply *create, const char *name, struct wire_view *ret);

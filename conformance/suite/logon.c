@@ -395,6 +395,7 @@ struct peer *client_bind(struct peer *primary)
 		.client_guid = &primary->client_guid,
 		.capabilities = primary->client_capabilities,
 		.sign = primary->session->signing_required,
+		.posix = primary->posix,
 	};
 
 	need_ok(t, peer_negotiate(peer, &options));

@@ -166,10 +166,13 @@ struct smb2_negotiate_request negotiate_request(
 				cipher_context(t, o->cipher)},
 			{SMB2_SIGNING_CAPABILITIES,
 				signing_context(t, o->signing)},
+			{SMB2_POSIX_EXTENSIONS_AVAILABLE,
+				wire_view_of(POSIX_TAG, 16)},
 		};
+		unsigned int n = o->posix ? 4 : 3;
 
-		r.negotiate_context_count = 3;
-		r.negotiate_context_list = negotiate_contexts(t, contexts, 3);
+		r.negotiate_context_count = (uint16_t)n;
+		r.negotiate_context_list = negotiate_contexts(t, contexts, n);
 	}
 	return r;
 }
@@ -220,6 +223,7 @@ static void choose_algorithms(struct peer *peer)
 static void remember(struct peer *peer, const struct reply *reply)
 {
 	const struct smb2_negotiate_response *r = reply->body;
+	struct wire_view data;
 
 	if (reply->outcome != REPLY_ARRIVED || r == NULL ||
 		reply->type != &smb2_negotiate_response_type) {
@@ -234,6 +238,9 @@ static void remember(struct peer *peer, const struct reply *reply)
 	peer->server_guid = r->server_guid;
 	peer->security_buffer = r->security_buffer;
 	choose_algorithms(peer);
+	peer->posix = negotiated_context(
+			      peer, SMB2_POSIX_EXTENSIONS_AVAILABLE, &data) &&
+		      wire_view_equal(data, wire_view_of(POSIX_TAG, 16));
 }
 
 struct reply *peer_negotiate_as(

@@ -69,6 +69,7 @@ struct peer {
 	uint16_t client_security_mode; /* as sent */
 	uint16_t client_dialects[8];   /* as sent */
 	unsigned int client_dialect_count;
+	bool posix; /* the UNIX extensions were negotiated */
 	uint32_t max_transact, max_read, max_write;
 	struct wire_guid server_guid;
 	struct wire_view security_buffer;
@@ -168,6 +169,7 @@ struct client_options {
 	bool no_tree;     /* no tree connect */
 	bool second_user;
 	bool anonymous;
+	bool posix;            /* 3.1.1: offer the UNIX extensions */
 	const char *share;     /* NULL = the target's share */
 	uint32_t capabilities; /* SMB2_GLOBAL_CAP_*; 0 = all that exist */
 	const struct wire_guid *client_guid; /* NULL = a fresh one */
@@ -187,6 +189,10 @@ struct smb2_negotiate_request negotiate_request(
 	struct peer *peer, const struct client_options *options);
 struct reply *peer_negotiate_as(
 	struct peer *peer, const struct smb2_negotiate_request *request);
+/* What names version 1 of the UNIX extensions: 16 bytes, none of them zero. */
+#define POSIX_TAG \
+	"\x93\xad\x25\x50\x9c\xb4\x11\xe7" \
+	"\xb4\x23\x83\xde\x96\x8b\xcd\x7c"
 /* A list of negotiate contexts for NegotiateContextList. */
 struct negotiate_context {
 	uint16_t type;

@@ -42,6 +42,7 @@ enum need_kind {
 	NEED_CONTEXT, /* a create context by its four letters */
 	NEED_FS_FLAG, /* a bit of FileFsAttributeInformation */
 	NEED_SECOND_USER,
+	NEED_POSIX, /* the UNIX extensions, on the target's share */
 };
 
 struct need {
@@ -129,6 +130,11 @@ struct conf_test {
 #define SECOND_USER \
 	{ \
 		NEED_SECOND_USER, 0, "a second user" \
+	}
+
+#define POSIX_EXTENSIONS \
+	{ \
+		NEED_POSIX, 0, "the UNIX extensions" \
 	}
 
 #define CONF_TEST(area_, name_, title_, ...) \
