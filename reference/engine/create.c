@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "engine/create.h"
+#include "engine/posix.h"
 
 void create_fail(struct request *req, uint32_t status)
 {
@@ -69,6 +70,10 @@ static void create_found(struct files_op *op)
 		create_existing(req);
 		return;
 	}
+	if (op->result == -ELOOP && work->posix) {
+		posix_stop(req, work->body.name, work->name.path, op->link_end);
+		return;
+	}
 	if (op->result == -ENOENT && op->link_end > 0 &&
 		RULE(CORE_CREATE_0016)) {
 		create_stop(req, op->link_end);
@@ -86,6 +91,14 @@ static void create_found(struct files_op *op)
 	create_new(req);
 }
 
+/* Is a link at the end of the path meant itself? What has to be new exists
+ * already when there is one. */
+static bool create_takes_links(const struct create_work *work)
+{
+	return (work->options & FILE_OPEN_REPARSE_POINT) ||
+	       (work->posix && work->body.create_disposition == FILE_CREATE);
+}
+
 void create_find(struct request *req)
 {
 	struct create_work *work = req->work;
@@ -98,7 +111,9 @@ void create_find(struct request *req)
 		.how = FILES_OPEN_EXISTING,
 		.type = FILES_ANY,
 		.nocase = RULE(CORE_CREATE_0014),
+		.no_follow = create_takes_links(work),
 	};
+	op->posix = work->posix;
 	request_submit(req, FILES_OPEN, create_found);
 }
 
@@ -156,6 +171,10 @@ uint32_t create_attach(struct request *req)
 	open->granted_access = work->granted;
 	open->share_access = work->body.share_access;
 	open->create_options = work->options;
+	open->posix = work->posix;
+	open->posix_append = work->posix &&
+			     (work->granted & FILE_APPEND_DATA) &&
+			     !(work->granted & FILE_WRITE_DATA);
 	open->delete_on_close = work->options & FILE_DELETE_ON_CLOSE;
 	open->mode =
 		work->options &

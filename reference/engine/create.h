@@ -11,6 +11,8 @@ struct create_contexts {
 	bool maximal_access, disk_id, allocation, timewarp;
 	bool security, attributes; /* SecD, ExtA are there */
 	bool access_since;         /* MxAc came with a time stamp */
+	bool posix;                /* and the open is to be a POSIX open */
+	uint32_t posix_mode;
 	uint64_t access_timestamp, allocation_size;
 	struct wire_view security_data, attribute_data;
 };
@@ -23,7 +25,8 @@ struct create_contexts {
  *	3. a file was created: SecD, then ExtA, then AlSi
  *	4. the answer: MxAc, then QFid
  */
-uint32_t create_contexts_parse(const struct smb2_create_request *body,
+uint32_t create_contexts_parse(const struct request *req,
+	const struct smb2_create_request *body,
 	struct create_contexts *ret_contexts);
 uint32_t create_contexts_before(const struct create_contexts *contexts);
 
@@ -38,6 +41,7 @@ struct create_work {
 	uint32_t options; /* those that are not ignored */
 	uint32_t action;
 	unsigned int tries;
+	bool posix;  /* a POSIX open */
 	bool stream; /* a named stream is opened */
 	bool base_exists;
 	bool created, truncate;

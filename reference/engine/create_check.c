@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a CREATE request must be like. [MS-SMB2] 3.3.5.9, [MS-FSA] 2.1.5.1 */
 #include "engine/create.h"
+#include "engine/posix.h"
 
 /* Attributes that a client may name in a request. */
 #define CREATE_ATTRIBUTES 0x005effb7u
@@ -119,6 +120,9 @@ static uint32_t create_check_name(struct request *req)
 	if (!RULE(CORE_CREATE_0006) && work->body.name_length == 0) {
 		return STATUS_OBJECT_NAME_INVALID;
 	}
+	if (work->posix) {
+		return posix_name_parse(work->body.name, &work->name);
+	}
 	status = name_parse(work->body.name, &work->name);
 	if (status) {
 		return status;
@@ -143,12 +147,16 @@ uint32_t create_check(struct request *req)
 {
 	struct create_work *work = req->work;
 	uint32_t status = create_check_form(&work->body);
+	uint32_t contexts =
+		create_contexts_parse(req, &work->body, &work->contexts);
 
+	/* How the name is read depends on the contexts. */
+	work->posix = work->contexts.posix;
 	if (!status) {
 		status = create_check_name(req);
 	}
 	if (!status) {
-		status = create_contexts_parse(&work->body, &work->contexts);
+		status = contexts;
 	}
 	if (!status) {
 		status = create_check_options(&work->body);
@@ -219,7 +227,7 @@ uint32_t create_check_existing(const struct create_work *work)
 	uint32_t kept = FILE_ATTRIBUTE_HIDDEN | FILE_ATTRIBUTE_SYSTEM;
 	bool readonly = now & FILE_ATTRIBUTE_READONLY;
 
-	if (RULE(CORE_CREATE_0042) && readonly &&
+	if (RULE(CORE_CREATE_0042) && readonly && !work->posix &&
 		(work->options & FILE_DELETE_ON_CLOSE)) {
 		return STATUS_CANNOT_DELETE;
 	}
@@ -229,7 +237,8 @@ uint32_t create_check_existing(const struct create_work *work)
 		return STATUS_ACCESS_DENIED;
 	}
 	if (RULE(CORE_CREATE_0035) && create_overwrites(work) &&
-		!work->stream && (now & kept & ~work->body.file_attributes)) {
+		!work->stream && !work->posix &&
+		(now & kept & ~work->body.file_attributes)) {
 		return STATUS_ACCESS_DENIED;
 	}
 	return STATUS_SUCCESS;

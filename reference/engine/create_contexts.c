@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/create.h"
+#include "engine/posix.h"
 
 #define CONTEXT_NAME_MIN 4
 #define CONTEXTS_MAX 64
@@ -28,11 +29,26 @@ static uint32_t context_maximal(
 	return STATUS_SUCCESS;
 }
 
-static uint32_t context_known(const struct smb2_create_context *context,
+static uint32_t context_posix(
+	struct wire_view data, struct create_contexts *contexts)
+{
+	if (contexts->posix || data.n != 4) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	contexts->posix = true;
+	contexts->posix_mode = wire_get32(data.p) & POSIX_MODE_ALL;
+	return STATUS_SUCCESS;
+}
+
+static uint32_t context_known(const struct request *req,
+	const struct smb2_create_context *context,
 	struct create_contexts *contexts)
 {
 	struct wire_view name = context->name, data = context->data;
 
+	if (posix_is_tag(name) && posix_possible(req)) {
+		return context_posix(data, contexts);
+	}
 	if (context_is(name, "MxAc")) {
 		return context_maximal(data, contexts);
 	}
@@ -65,7 +81,8 @@ static uint32_t context_known(const struct smb2_create_context *context,
 	return STATUS_SUCCESS;
 }
 
-uint32_t create_contexts_parse(const struct smb2_create_request *body,
+uint32_t create_contexts_parse(const struct request *req,
+	const struct smb2_create_request *body,
 	struct create_contexts *ret_contexts)
 {
 	struct wire_list list =
@@ -84,7 +101,7 @@ uint32_t create_contexts_parse(const struct smb2_create_request *body,
 			context.name.n < CONTEXT_NAME_MIN) {
 			return STATUS_INVALID_PARAMETER;
 		}
-		status = context_known(&context, ret_contexts);
+		status = context_known(req, &context, ret_contexts);
 		if (status) {
 			return status;
 		}
@@ -102,13 +119,13 @@ uint32_t create_contexts_before(const struct create_contexts *contexts)
 }
 
 /* Room for the contexts of an answer. */
-#define CONTEXTS_OUT 256
+#define CONTEXTS_OUT 512
 
 /* Appends a context; *last is where the one before it starts. */
-static void context_put(struct wire_buf *out, size_t *last, const char *name,
-	const struct wire_type *type, const void *data)
+static void context_put_bytes(struct wire_buf *out, size_t *last,
+	struct wire_view name, struct wire_view data)
 {
-	size_t at;
+	size_t at, behind;
 
 	wire_buf_align(out, 8);
 	at = out->n;
@@ -118,16 +135,26 @@ static void context_put(struct wire_buf *out, size_t *last, const char *name,
 	*last = at;
 	/* Next, NameOffset, NameLength, Reserved, DataOffset, DataLength */
 	wire_buf_zero(out, 16);
-	wire_buf_bytes(out, wire_view_of(name, 4));
+	wire_buf_bytes(out, name);
 	wire_buf_align(out, 8);
+	behind = out->n - at;
 	wire_put16(out->p + at + 4, 16);
-	wire_put16(out->p + at + 6, 4);
-	wire_put16(out->p + at + 10, 24);
-	out->base = out->n;
-	if (wire_encode(type, data, out) == 0) {
-		wire_put32(out->p + at + 12, (uint32_t)(out->n - at - 24));
+	wire_put16(out->p + at + 6, (uint16_t)name.n);
+	wire_put16(out->p + at + 10, (uint16_t)behind);
+	wire_put32(out->p + at + 12, (uint32_t)data.n);
+	wire_buf_bytes(out, data);
+}
+
+static void context_put(struct wire_buf *out, size_t *last, const char *name,
+	const struct wire_type *type, const void *data)
+{
+	uint8_t bytes[64];
+	struct wire_buf value = {.p = bytes, .cap = sizeof bytes};
+
+	if (wire_encode(type, data, &value) == 0) {
+		context_put_bytes(out, last, wire_view_of(name, 4),
+			wire_view_of(bytes, value.n));
 	}
-	out->base = 0;
 }
 
 static void context_put_maximal(
@@ -169,6 +196,10 @@ static struct wire_view create_contexts_answer(struct request *req)
 
 		context_put(&out, &last, "QFid",
 			&smb2_create_query_on_disk_id_type, &id);
+	}
+	if (work->posix) {
+		context_put_bytes(&out, &last, posix_tag(),
+			posix_response(req, &work->stat));
 	}
 	return wire_view_of(p, out.error ? 0 : out.n);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/create.h"
+#include "engine/posix.h"
 
 #define CREATE_TRIES 4
 /* READONLY, HIDDEN, SYSTEM, ARCHIVE, TEMPORARY, OFFLINE, NOT_CONTENT_INDEXED */
@@ -243,7 +244,13 @@ static void create_make(struct request *req)
 		.write = true,
 		.dos_attributes = attributes,
 		.mode = directory ? 0777 : 0666,
+		.no_follow = work->posix,
 	};
+	op->posix = work->posix;
+	if (work->posix) {
+		op->open.mode = posix_new_mode(
+			req->tree, work->contexts.posix_mode, directory);
+	}
 	request_submit(req, FILES_OPEN, create_made);
 }
 

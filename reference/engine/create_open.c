@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/create.h"
+#include "engine/posix.h"
 
 #define CREATE_READS (FILE_READ_DATA | FILE_EXECUTE)
 #define CREATE_WRITES (FILE_WRITE_DATA | FILE_APPEND_DATA)
@@ -131,6 +132,36 @@ static void create_truncated(struct request *req)
 	request_submit(req, FILES_SET_STAT, create_overwritten);
 }
 
+/* What a POSIX open empties keeps attributes, EAs and mode. */
+static void create_emptied(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct create_work *work = req->work;
+
+	if (open_lost(req)) {
+		return;
+	}
+	if (op->result < 0) {
+		uint32_t status = status_of_errno(op->result);
+
+		open_close(req->open, NULL, NULL);
+		request_fail(req, status);
+		return;
+	}
+	if (op->verb == FILES_TRUNCATE) {
+		request_submit(req, FILES_STAT, create_emptied);
+		return;
+	}
+	work->stat = op->stat;
+	create_overwritten(op);
+}
+
+static void create_empty(struct request *req)
+{
+	req->op.offset = 0;
+	request_submit(req, FILES_TRUNCATE, create_emptied);
+}
+
 static void create_reopen(struct request *req);
 
 static void create_reopened(struct files_op *op)
@@ -156,7 +187,9 @@ static void create_reopened(struct files_op *op)
 		return;
 	}
 	work->stat = op->stat;
-	if (work->truncate) {
+	if (work->truncate && work->posix) {
+		create_empty(req);
+	} else if (work->truncate) {
 		create_truncated(req);
 	} else {
 		create_opened(req);
@@ -175,11 +208,12 @@ static void create_reopen(struct request *req)
 	}
 	op->node = req->open->node;
 	op->open = (struct files_open){
-		.how = work->truncate && RULE(CORE_CREATE_0034)
+		.how = work->truncate && !work->posix && RULE(CORE_CREATE_0034)
 			       ? FILES_TRUNCATE_EXISTING
 			       : FILES_OPEN_EXISTING,
 		.read = granted & CREATE_READS,
-		.write = granted & CREATE_WRITES,
+		.write = (granted & CREATE_WRITES) ||
+			 (work->posix && work->truncate),
 	};
 	request_submit(req, FILES_REOPEN, create_reopened);
 }
@@ -200,6 +234,11 @@ static uint32_t create_grant(struct request *req)
 	if (RULE(CORE_CREATE_0027) &&
 		((work->desired | implied) & ~allowed & ~SYNCHRONIZE)) {
 		return STATUS_ACCESS_DENIED;
+	}
+	if (work->posix && (work->options & FILE_DELETE_ON_CLOSE) &&
+		(work->stat.dos_attributes & FILE_ATTRIBUTE_READONLY) &&
+		!(allowed & FILE_WRITE_ATTRIBUTES)) {
+		return STATUS_CANNOT_DELETE;
 	}
 	work->granted = work->desired;
 	if (work->maximum && RULE(CORE_CREATE_0028)) {
@@ -310,38 +349,6 @@ static void create_secured(struct files_op *op)
 	create_judge(req);
 }
 
-/* SymLinkLength and what follows. [MS-SMB2] 2.2.2.2.1 */
-static struct wire_view create_symlink_error(
-	struct request *req, struct wire_view reparse)
-{
-	const struct create_work *work = req->work;
-	struct symbolic_link_reparse_data_buffer link;
-	struct reparse_data_buffer outer;
-	struct smb2_symlink_error_response error = {0};
-	struct wire_buf out = {.cap = 20480};
-
-	out.p = request_alloc(req, out.cap);
-	if (!out.p || reparse_data_buffer_decode(reparse, &outer) < 0 ||
-		symbolic_link_reparse_data_buffer_decode(
-			outer.data_buffer, &link) < 0) {
-		return (struct wire_view){0};
-	}
-	error.reparse_tag = IO_REPARSE_TAG_SYMLINK;
-	error.reparse_data_length = outer.reparse_data_length;
-	error.unparsed_path_length = work->unparsed;
-	error.substitute_name_offset = link.substitute_name_offset;
-	error.substitute_name_length = link.substitute_name_length;
-	error.print_name_offset = link.print_name_offset;
-	error.print_name_length = link.print_name_length;
-	error.flags = link.flags;
-	error.path_buffer = link.path_buffer;
-	error.sym_link_length = (uint32_t)(24 + link.path_buffer.n);
-	if (smb2_symlink_error_response_encode(&error, &out) < 0) {
-		return (struct wire_view){0};
-	}
-	return wire_view_of(out.p, out.n);
-}
-
 static void create_stopped(struct files_op *op)
 {
 	struct request *req = op->ctx;
@@ -350,8 +357,9 @@ static void create_stopped(struct files_op *op)
 	struct wire_view error = {0};
 
 	if (op->result == 0) {
-		error = create_symlink_error(
-			req, wire_view_of(op->data, op->transferred));
+		error = symlink_error(req,
+			wire_view_of(op->data, op->transferred),
+			work->unparsed);
 	}
 	node_close(req->engine, port, work->node);
 	work->node = NULL;
@@ -424,6 +432,17 @@ void create_stop(struct request *req, size_t n)
 static bool create_reparse(struct request *req)
 {
 	struct create_work *work = req->work;
+
+	if (work->posix) {
+		/* Links were met by the driver; the client itself opens what
+		 * is neither file nor directory. */
+		if (!work->stat.reparse_tag ||
+			(work->options & FILE_OPEN_REPARSE_POINT)) {
+			return false;
+		}
+		create_fail(req, STATUS_IO_REPARSE_TAG_NOT_HANDLED);
+		return true;
+	}
 
 	if (!work->stat.reparse_tag || !RULE(CORE_CREATE_0016) ||
 		(RULE(CORE_CREATE_0017) &&

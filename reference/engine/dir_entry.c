@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/fileops.h"
+#include "engine/posix.h"
 
 const struct wire_type *dir_entry_type(uint8_t info_class)
 {
@@ -35,9 +36,18 @@ const struct wire_type *dir_entry_type(uint8_t info_class)
 		return &file_id_all_extd_directory_information_type;
 	case FileIdAllExtdBothDirectoryInformation:
 		return &file_id_all_extd_both_directory_information_type;
+	case FilePosixInformation:
+		return &file_posix_directory_information_type;
 	default:
 		return NULL;
 	}
+}
+
+size_t dir_entry_size(const struct wire_type *type)
+{
+	return type == &file_posix_directory_information_type
+		       ? posix_entry_size()
+		       : type->fixed_size;
 }
 
 static uint64_t dir_field_number(
@@ -102,6 +112,9 @@ int dir_entry_encode(const struct wire_type *type,
 	_Alignas(16) uint8_t value[WIRE_MAX_STRUCT] = {0};
 	size_t i;
 
+	if (type == &file_posix_directory_information_type) {
+		return posix_entry_encode(stat, name, out);
+	}
 	for (i = 0; i < type->count; i++) {
 		const struct wire_field *field = &type->fields[i];
 

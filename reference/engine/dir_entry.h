@@ -8,6 +8,9 @@
 /* NULL: no directory class. */
 const struct wire_type *dir_entry_type(uint8_t info_class);
 
+/* Bytes of an entry whose name is empty. */
+size_t dir_entry_size(const struct wire_type *type);
+
 /* Appends one entry with NextEntryOffset zero; as wire_encode(). */
 int dir_entry_encode(const struct wire_type *type,
 	const struct files_stat *stat, struct wire_view name,

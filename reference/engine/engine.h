@@ -22,12 +22,26 @@ struct engine_conn;
 
 enum engine_policy { POLICY_OFF, POLICY_OFFERED, POLICY_REQUIRED };
 
+/* The UNIX extensions of a share, and whose deviations from the document are
+ * imitated so that clients can be tested against them. */
+enum engine_posix { POSIX_OFF, POSIX_ON };
+enum engine_posix_like {
+	POSIX_LIKE_DOCUMENT,
+	POSIX_LIKE_SAMBA,
+	POSIX_LIKE_KSMBD
+};
+
 struct engine_share {
 	char name[81];
 	struct files_port *files; /* owned by the caller; NULL for IPC$ */
 	enum engine_policy encrypt;
 	bool read_only;
 	bool guest_ok;
+	enum engine_posix posix;
+	enum engine_posix_like posix_like;
+	/* What a POSIX open leaves of the mode it asks for, and adds. */
+	uint32_t create_mask, directory_mask;
+	uint32_t force_create_mode, force_directory_mode;
 };
 
 struct engine_interface {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/fileops.h"
+#include "engine/posix.h"
 #include "ports/text.h"
 
 #define INFO_EA_BATCH 64
@@ -45,6 +46,7 @@ static const struct file_class file_classes[] = {
 	{FileNormalizedNameInformation, 8, 0},
 	{FileAttributeTagInformation, 8, FILE_READ_ATTRIBUTES},
 	{FileIdInformation, 24, 0},
+	{FilePosixInformation, 80, 0},
 };
 
 static const struct file_class *file_class_of(uint8_t info_class)
@@ -220,6 +222,8 @@ static int file_encode(struct request *req, struct wire_buf *out)
 		return file_name(req, false, out);
 	case FileIdInformation:
 		return file_id(stat, out);
+	case FilePosixInformation:
+		return posix_info_encode(stat, out);
 	case FileAttributeTagInformation:
 		return file_attribute_tag_information_encode(
 			&(struct file_attribute_tag_information){
@@ -472,6 +476,9 @@ static uint32_t file_check(
 	}
 	if (RULE(CORE_QUERYINFO_0005) && limit < class->fixed) {
 		return STATUS_INFO_LENGTH_MISMATCH;
+	}
+	if (class->info_class == FilePosixInformation && !req->open->posix) {
+		return STATUS_INVALID_INFO_CLASS;
 	}
 	/* No 8.3 names. */
 	if (class->info_class == FileAlternateNameInformation) {

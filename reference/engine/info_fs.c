@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/fileops.h"
+#include "engine/posix.h"
 
 #define FS_SECTOR 512u
 #define FS_NAME "NTFS"
@@ -139,6 +140,8 @@ static size_t fs_fixed(uint8_t info_class)
 		return 64;
 	case FileFsSectorSizeInformation:
 		return 28;
+	case FileFsPosixInformation:
+		return 56;
 	default:
 		return 0;
 	}
@@ -165,6 +168,8 @@ static void fs_known(struct files_op *op)
 	} else if (class == FileFsVolumeInformation ||
 		   class == FileFsAttributeInformation) {
 		r = fs_names(req, class, &op->fs, &out);
+	} else if (class == FileFsPosixInformation) {
+		r = posix_fs_encode(&op->fs, &out);
 	} else {
 		r = fs_others(class, &op->fs, &out);
 	}
@@ -187,6 +192,10 @@ void info_fs(struct request *req, const struct smb2_query_info_request *body)
 	work->info_class = body->file_info_class;
 	work->limit = body->output_buffer_length;
 	req->work = work;
+	if (work->info_class == FileFsPosixInformation && !req->open->posix) {
+		request_fail(req, STATUS_INVALID_INFO_CLASS);
+		return;
+	}
 	if (fs_fixed(work->info_class) == 0) {
 		request_fail(req, RULE(CORE_QUERYINFO_0003)
 					  ? STATUS_INVALID_INFO_CLASS

@@ -31,5 +31,7 @@ bool name_component_valid(const char *name, size_t n);
 struct wire_view name_to_wire(struct request *req, const char *path);
 
 bool pattern_match(const char *pattern, const char *name);
+/* The same for names that differ in case. */
+bool pattern_match_exact(const char *pattern, const char *name);
 
 #endif

@@ -186,6 +186,7 @@ static uint32_t settle_contexts(struct request *req,
 	conn->cipher = contexts->cipher;
 	conn->signing = contexts->signing_id;
 	conn->can_encrypt = conn->cipher != CRYPTO_CIPHER_NONE;
+	conn->posix = contexts->posix_known;
 	memset(conn->preauth_hash, 0, sizeof(conn->preauth_hash));
 	if (crypto_preauth_update(conn->preauth_hash, req->pdu) < 0) {
 		return STATUS_INSUFFICIENT_RESOURCES;

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "engine/negotiate.h"
+#include "engine/posix.h"
 
 #define SALT_SIZE 32
 
@@ -114,6 +115,14 @@ static uint32_t read_context(struct request *req,
 			return again();
 		}
 		return read_signing(req, context->data, contexts);
+	case SMB2_POSIX_EXTENSIONS_AVAILABLE:
+		if (!posix_offered(req->engine)) {
+			return 0;
+		}
+		if (contexts->posix++) {
+			return again();
+		}
+		return posix_read_tags(context->data, &contexts->posix_known);
 	default:
 		return RULE(CORE_NEGOTIATE_0022) ? 0 : STATUS_INVALID_PARAMETER;
 	}
@@ -235,6 +244,13 @@ int negotiate_write_contexts(struct request *req,
 	}
 	if (r == 0 && contexts->signing && RULE(CORE_NEGOTIATE_0029)) {
 		r = append_signing(req, &out, &last, contexts);
+		count++;
+	}
+	if (r == 0 && contexts->posix_known) {
+		struct smb2_posix_extensions_data data = {.tags = posix_tag()};
+
+		r = append(req, &out, &last, SMB2_POSIX_EXTENSIONS_AVAILABLE,
+			&smb2_posix_extensions_data_type, &data);
 		count++;
 	}
 	if (r < 0) {

@@ -22,6 +22,7 @@
 struct pattern {
 	uint32_t c[PATTERN_MAX];
 	size_t n;
+	bool exact; /* case matters */
 };
 
 /* Adds a state and those that are reached without a character of the name.
@@ -69,8 +70,9 @@ static bool pattern_takes(const struct pattern *p, size_t i, uint32_t c,
 	if (e == DOS_DOT) {
 		return c == '.';
 	}
-	return RULE(CORE_QUERYDIR_0015) ? text_upcase(e) == text_upcase(c)
-					: e == c;
+	return RULE(CORE_QUERYDIR_0015) && !p->exact
+		       ? text_upcase(e) == text_upcase(c)
+		       : e == c;
 }
 
 static void pattern_step(const struct pattern *p, const uint8_t *from,
@@ -97,10 +99,10 @@ static void pattern_step(const struct pattern *p, const uint8_t *from,
 	}
 }
 
-bool pattern_match(const char *pattern, const char *name)
+static bool pattern_run(const char *pattern, const char *name, bool exact)
 {
 	uint8_t sets[2][PATTERN_MAX + 1] = {{0}};
-	struct pattern p = {.n = 0};
+	struct pattern p = {.exact = exact};
 	unsigned int now = 0;
 
 	if (*pattern == 0 || *name == 0) {
@@ -123,4 +125,14 @@ bool pattern_match(const char *pattern, const char *name)
 		now = !now;
 	}
 	return sets[now][p.n];
+}
+
+bool pattern_match(const char *pattern, const char *name)
+{
+	return pattern_run(pattern, name, false);
+}
+
+bool pattern_match_exact(const char *pattern, const char *name)
+{
+	return pattern_run(pattern, name, true);
 }

@@ -2,9 +2,11 @@
 /* QUERY_DIRECTORY. [MS-SMB2] 3.3.5.18, [MS-FSA] 2.1.5.6.3 */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "engine/dir_entry.h"
 #include "engine/fileops.h"
+#include "engine/posix.h"
 
 #define DIR_BATCH 64
 #define DIR_TEXT 32768 /* at least one name of the longest kind */
@@ -12,6 +14,7 @@
 /* The scan of one open. */
 struct dir_search {
 	char pattern[1024];
+	bool posix;        /* of a POSIX open */
 	bool started;      /* a pattern is set */
 	bool found;        /* something was returned */
 	bool rewind;       /* the next batch starts anew */
@@ -20,8 +23,8 @@ struct dir_search {
 	bool orphaned;     /* the open is gone: free it when not busy */
 	unsigned int dots; /* of "." and ".." that were passed */
 	size_t next, count;
-	struct files_stat self; /* for "." and ".." */
-	struct list waiting;    /* requests, by dir_work.in_waiting */
+	struct files_stat self, above; /* for "." and ".." */
+	struct list waiting;           /* requests, by dir_work.in_waiting */
 	struct files_entry entries[DIR_BATCH];
 	char text[DIR_TEXT];
 };
@@ -116,6 +119,7 @@ static bool dir_append(
 	struct dir_work *work = req->work;
 	size_t align = RULE(CORE_QUERYDIR_0019) ? 8 : 1;
 	size_t at = (work->out.n + align - 1) / align * align, need;
+	size_t fixed = dir_entry_size(work->type);
 	uint8_t wire_name[1024];
 	struct wire_buf entry = {.cap = work->out.cap - at};
 	int n = wire_utf8_to_utf16(name, wire_name, sizeof wire_name);
@@ -127,16 +131,20 @@ static bool dir_append(
 	if (!RULE(CORE_QUERYDIR_0020)) {
 		shown.inode++;
 	}
-	need = work->type->fixed_size + (size_t)n;
+	need = fixed + (size_t)n;
 	if (at > work->out.cap || need > work->out.cap - at) {
-		if (work->count > 0 || work->out.cap < work->type->fixed_size ||
+		if (work->count > 0 || work->out.cap < fixed ||
 			!RULE(CORE_QUERYDIR_0005)) {
 			return false;
 		}
-		n = (int)((work->out.cap - work->type->fixed_size) & ~1ul);
+		n = (int)((work->out.cap - fixed) & ~1ul);
 		work->cut = true;
 	}
 	entry.p = work->out.p + at;
+	if (work->search->posix && strcmp(name, "..") == 0 &&
+		req->open->file->path[0] == 0) {
+		shown = (struct files_stat){.mode = S_IFDIR, .directory = true};
+	}
 	if (dir_entry_encode(work->type, &shown,
 		    wire_view_of(wire_name, (size_t)n), &entry) < 0) {
 		return false;
@@ -156,6 +164,9 @@ static bool dir_matches(const struct dir_search *search, const char *name)
 {
 	if (search->pattern[0] == 0) {
 		return RULE(CORE_QUERYDIR_0013);
+	}
+	if (search->posix) {
+		return pattern_match_exact(search->pattern, name);
 	}
 	return pattern_match(search->pattern, name);
 }
@@ -179,7 +190,9 @@ static bool dir_dots(struct request *req)
 
 		if (RULE(CORE_QUERYDIR_0017) && dir_matches(search, name)) {
 			if (dir_full(work) ||
-				!dir_append(req, name, &search->self)) {
+				!dir_append(req, name,
+					search->dots ? &search->above
+						     : &search->self)) {
 				return false;
 			}
 		}
@@ -255,18 +268,48 @@ static void dir_filled(struct files_op *op)
 	dir_run(req);
 }
 
+static void dir_above_known(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct dir_work *work = req->work;
+
+	if (req->open->closing) {
+		dir_fail(req, STATUS_FILE_CLOSED);
+		return;
+	}
+	if (op->result == 0) {
+		work->search->above = op->stat;
+	}
+	dir_run(req);
+}
+
 static void dir_self_known(struct files_op *op)
 {
 	struct request *req = op->ctx;
 	struct dir_work *work = req->work;
+	const char *path = req->open->file ? req->open->file->path : "";
+	const char *slash = strrchr(path, '/');
 
 	if (req->open->closing || op->result < 0) {
 		dir_fail(req, op->result < 0 ? status_of_errno(op->result)
 					     : STATUS_FILE_CLOSED);
 		return;
 	}
-	work->search->self = op->stat;
-	dir_run(req);
+	work->search->self = work->search->above = op->stat;
+	if (!work->search->posix || path[0] == 0) {
+		/* What is above the share's root is nobody's business. */
+		dir_run(req);
+		return;
+	}
+	op->path = request_alloc(req, LIMIT_PATH);
+	if (!op->path) {
+		dir_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+		return;
+	}
+	memcpy((char *)op->path, path, slash ? (size_t)(slash - path) : 0);
+	op->posix = true;
+	op->open = (struct files_open){0};
+	request_submit(req, FILES_LOOKUP, dir_above_known);
 }
 
 static void dir_restart(struct dir_search *search)
@@ -293,8 +336,10 @@ static uint32_t dir_pattern(struct request *req)
 		return STATUS_OBJECT_NAME_INVALID;
 	}
 	pattern[n] = 0;
-	if (RULE(CORE_QUERYDIR_0016) &&
-		(strchr(pattern, '\\') || strchr(pattern, '/'))) {
+	if (search->posix ? strchr(pattern, '/') || (!search->started && n == 0)
+			  : RULE(CORE_QUERYDIR_0016) &&
+				    (strchr(pattern, '\\') ||
+					    strchr(pattern, '/'))) {
 		return STATUS_OBJECT_NAME_INVALID;
 	}
 	if (!search->started || again || restart) {
@@ -347,11 +392,13 @@ static uint32_t dir_check(struct request *req)
 		!(open->granted_access & FILE_LIST_DIRECTORY)) {
 		return STATUS_ACCESS_DENIED;
 	}
-	if (!work->type) {
+	if (!work->type ||
+		(body->file_information_class == FilePosixInformation &&
+			!open->posix)) {
 		return RULE(CORE_QUERYDIR_0003) ? STATUS_INVALID_INFO_CLASS
 						: STATUS_NOT_SUPPORTED;
 	}
-	if (body->output_buffer_length < work->type->fixed_size) {
+	if (body->output_buffer_length < dir_entry_size(work->type)) {
 		return RULE(CORE_QUERYDIR_0004) ? STATUS_INFO_LENGTH_MISMATCH
 						: STATUS_BUFFER_OVERFLOW;
 	}
@@ -398,6 +445,9 @@ void cmd_query_directory(struct request *req)
 	}
 	if (!open->search) {
 		open->search = calloc(1, sizeof *open->search);
+		if (open->search) {
+			open->search->posix = open->posix;
+		}
 		if (open->search && !RULE(CORE_QUERYDIR_0018)) {
 			dir_mix(open);
 		}

@@ -74,6 +74,7 @@ struct engine_conn {
 	bool multi_credit, should_sign;
 	bool constrained; /* nobody but anonymous so far */
 	bool can_encrypt; /* both sides, for this dialect */
+	bool posix;       /* the UNIX extensions were negotiated */
 	uint32_t client_capabilities, server_capabilities;
 	uint16_t client_security_mode, server_security_mode;
 	struct wire_guid client_guid;
@@ -180,6 +181,8 @@ struct open {
 	unsigned int holders;
 	bool closing; /* request_open() finds it no more */
 	uint32_t granted_access, share_access, create_options;
+	bool posix;        /* opened by the rules of the UNIX extensions */
+	bool posix_append; /* and only for appending */
 	bool delete_on_close;
 	uint8_t oplock_level;
 	uint16_t channel_sequence;

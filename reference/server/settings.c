@@ -26,6 +26,8 @@ static const struct word policies[] = {{"off", POLICY_OFF},
 	{"offered", POLICY_OFFERED}, {"required", POLICY_REQUIRED}, {NULL, 0}};
 static const struct word booleans[] = {
 	{"yes", 1}, {"no", 0}, {"true", 1}, {"false", 0}, {NULL, 0}};
+static const struct word likes[] = {{"document", POSIX_LIKE_DOCUMENT},
+	{"samba", POSIX_LIKE_SAMBA}, {"ksmbd", POSIX_LIKE_KSMBD}, {NULL, 0}};
 static const struct word levels[] = {{"error", LOG_ERROR}, {"warn", LOG_WARN},
 	{"info", LOG_INFO}, {"debug", LOG_DEBUG}, {NULL, 0}};
 static const struct word backends[] = {{"auto", LOOP_AUTO},
@@ -76,6 +78,43 @@ static int set_number(uint32_t *number, const char *value, uint32_t min,
 		return -EINVAL;
 	}
 	*number = (uint32_t)n;
+	return 0;
+}
+
+static int set_posix(
+	enum engine_posix *posix, const char *value, const char **ret_why)
+{
+	bool on = false;
+	int r = set_bool(&on, value, ret_why);
+
+	*posix = on ? POSIX_ON : POSIX_OFF;
+	return r;
+}
+
+static int set_like(
+	enum engine_posix_like *like, const char *value, const char **ret_why)
+{
+	int n = find_word(likes, value);
+
+	if (n < 0) {
+		*ret_why = "document, samba or ksmbd is expected";
+		return -EINVAL;
+	}
+	*like = (enum engine_posix_like)n;
+	return 0;
+}
+
+/* Permission bits in octal. */
+static int set_mode(uint32_t *mode, const char *value, const char **ret_why)
+{
+	char *end;
+	unsigned long n = strtoul(value, &end, 8);
+
+	if (value[0] < '0' || value[0] > '7' || *end != '\0' || n > 07777) {
+		*ret_why = "an octal number up to 7777 is expected";
+		return -EINVAL;
+	}
+	*mode = (uint32_t)n;
 	return 0;
 }
 
@@ -156,6 +195,21 @@ int config_set_share(
 		return set_bool(&share->engine.guest_ok, text + 6, ret_why);
 	} else if (strncmp(text, "path=", 5) == 0) {
 		return set_text(&share->path, text + 5);
+	} else if (strncmp(text, "posix=", 6) == 0) {
+		return set_posix(&share->engine.posix, text + 6, ret_why);
+	} else if (strncmp(text, "posix-like=", 11) == 0) {
+		return set_like(&share->engine.posix_like, text + 11, ret_why);
+	} else if (strncmp(text, "create-mask=", 12) == 0) {
+		return set_mode(&share->engine.create_mask, text + 12, ret_why);
+	} else if (strncmp(text, "directory-mask=", 15) == 0) {
+		return set_mode(
+			&share->engine.directory_mask, text + 15, ret_why);
+	} else if (strncmp(text, "force-create-mode=", 18) == 0) {
+		return set_mode(
+			&share->engine.force_create_mode, text + 18, ret_why);
+	} else if (strncmp(text, "force-directory-mode=", 21) == 0) {
+		return set_mode(&share->engine.force_directory_mode, text + 21,
+			ret_why);
 	} else {
 		*ret_why = "unknown option of a share";
 		return -EINVAL;
@@ -184,6 +238,9 @@ static int want_share(struct config *config, const char *name,
 		memset(share, 0, sizeof(*share));
 		memcpy(share->engine.name, name, strlen(name) + 1);
 		share->engine.encrypt = POLICY_OFFERED;
+		share->engine.posix = POSIX_ON;
+		share->engine.create_mask = 07777;
+		share->engine.directory_mask = 07777;
 	}
 	*ret_share = share;
 	return 0;
@@ -495,7 +552,8 @@ const struct config_option config_options[] = {
 		add_listen},
 	{"share", "NAME=PATH[,OPTION]",
 		"a share; options: ro, guest, "
-		"encrypt=off|offered|required; repeatable",
+		"encrypt=off|offered|required, posix=yes|no, "
+		"create-mask=MODE, directory-mask=MODE ...; repeatable",
 		config_add_share},
 	{"user", "NAME:PASSWORD", "a user; repeatable", config_add_user},
 	{"users-file", "FILE", "a file of NAME:PASSWORD lines", add_users_file},
