@@ -201,12 +201,14 @@ module Smb3x
        '|Rule |Level |Actor |Section |Source', '', *rows, '|===']
     end
 
-    # The worst verdict of a rule for each product, counted.
+    # The worst verdict of each rule of this document for each product.
     def verdicts(document)
+      name = document.attr('docname')
       found = Hash.new { |products, name|
         products[name] = Hash.new { |lists, verdict| lists[verdict] = [] }
       }
       Smb3x.trace(document).each_value do |rule|
+        next unless rule['document'] == name
         (rule['results'] || {}).each do |name, tests|
           worst = VERDICT_ORDER.find { |v| tests.value?(v) }
           found[name][worst] << rule['id'] if worst
