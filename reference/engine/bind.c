@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/core.h"
+#include "engine/secure.h"
 
 void binding_destroy(struct engine *engine, struct binding *binding)
 {
@@ -50,6 +51,16 @@ static struct binding *find_or_create(struct engine_conn *conn, uint64_t id)
 	return binding;
 }
 
+/* What a broken rule does not let come together. */
+static bool other_transport(
+	const struct session *session, const struct engine_conn *conn)
+{
+	const struct channel *channel =
+		list_first(&session->channels, struct channel, in_session);
+
+	return channel && channel->conn->secure != conn->secure;
+}
+
 /* 0 or the status to fail with; the order is the document's. */
 static uint32_t check_session(
 	const struct request *req, const struct session *session)
@@ -84,6 +95,9 @@ static uint32_t check_session(
 	if (session_channel(session, conn)) {
 		return RULE(CORE_SESSION_0025) ? STATUS_REQUEST_NOT_ACCEPTED
 					       : STATUS_ACCESS_DENIED;
+	}
+	if (other_transport(session, conn) && !RULE(QUIC_CHANNEL_0001)) {
+		return STATUS_INVALID_PARAMETER;
 	}
 	/* One session, one cipher: its keys serve all channels. */
 	if (session->keys.server_to_client.size &&
@@ -149,7 +163,9 @@ static void finish(struct request *req, struct session *session,
 		(unsigned long long)session->id, session->channels.count);
 	list_remove(&binding->in_conn);
 	session_setup_reply(req, STATUS_SUCCESS,
-		session->encrypt ? SMB2_SESSION_FLAG_ENCRYPT_DATA : 0,
+		session_announces_encryption(session, req->conn)
+			? SMB2_SESSION_FLAG_ENCRYPT_DATA
+			: 0,
 		result->token);
 	binding_destroy(engine, binding); /* the token lived there */
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* CLOSE, and every other end of an open. [MS-SMB2] 3.3.5.10, [MS-FSA] 2.1.5.5
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +11,9 @@
 struct closing {
 	struct files_op op;
 	struct engine *engine;
-	struct open *open; /* held */
-	struct file *file; /* held; NULL: others have it open */
+	struct open *open;      /* held */
+	struct file *file;      /* held */
+	struct file_link *link; /* the name of the open, held; while file is */
 	void (*done)(void *ctx);
 	void *ctx;
 };
@@ -67,6 +69,7 @@ static void closing_end(struct closing *closing)
 	closing->engine->background--;
 	open->node = NULL;
 	if (closing->file) {
+		file_link_release(closing->link);
 		closing->file->holders--;
 		file_drop(closing->engine, closing->file);
 	}
@@ -89,7 +92,8 @@ static void closing_closed(struct files_op *op)
  * closed, long before that is known here. */
 static void closing_close(struct closing *closing)
 {
-	if (closing->file && !closing->file->stream) {
+	if (closing->file && !closing->file->stream &&
+		list_empty(&closing->file->opens)) {
 		file_forget(closing->engine, closing->file);
 	}
 	closing_submit(closing, FILES_CLOSE, closing_closed);
@@ -103,27 +107,53 @@ static void closing_submit(struct closing *closing, enum files_verb verb,
 	closing->op.port->submit(closing->op.port, &closing->op);
 }
 
+static void closing_told(struct closing *closing)
+{
+	struct file *file = closing->file;
+	uint32_t filter = file->stream      ? NOTIFY_STREAM_NAME
+			  : file->directory ? NOTIFY_DIR_NAME
+					    : NOTIFY_FILE_NAME;
+
+	notify_event(closing->engine, closing->op.port, closing->link->path,
+		filter,
+		file->stream ? FILE_ACTION_REMOVED_STREAM
+			     : FILE_ACTION_REMOVED);
+}
+
 static void closing_unlinked(struct files_op *op)
 {
 	struct closing *closing = op->ctx;
-	struct file *file = closing->file;
+	struct file_link *link = closing->link;
 
 	if (op->result == 0) {
-		uint32_t filter = file->stream      ? NOTIFY_STREAM_NAME
-				  : file->directory ? NOTIFY_DIR_NAME
-						    : NOTIFY_FILE_NAME;
-
-		notify_event(closing->engine, op->port, file->path, filter,
-			file->stream ? FILE_ACTION_REMOVED_STREAM
-				     : FILE_ACTION_REMOVED);
+		link->gone = true;
+		closing_told(closing);
 	} else {
 		engine_log(closing->engine, LOG_WARN, "file.delete",
-			"path=%s result=%d", file->path, op->result);
+			"path=%s result=%d", link->path, op->result);
+		/* A name that became another file's is gone as well. */
+		link->gone = op->result == -ENOENT;
+		if (closing->open->posix && op->result != -ENOENT) {
+			closing->open->close_status =
+				status_of_errno(op->result);
+		}
 	}
+	link->delete_pending = false;
 	closing_close(closing);
 }
 
-/* Takes the open off its file; true: the file is to be deleted now. */
+/* Is the name to be deleted now? Other POSIX opens go on without it. */
+static bool closing_deletes(const struct closing *closing)
+{
+	const struct file *file = closing->file;
+	const struct file_link *link = closing->link;
+
+	return link->delete_pending && !link->gone && !file->doomed &&
+	       !file_link_used(file, link, NULL, false) &&
+	       RULE(CORE_SETINFO_0013);
+}
+
+/* Takes the open off its file; true: the name is to be deleted now. */
 static bool closing_detach(struct closing *closing, struct open *open)
 {
 	struct file *file = open->file;
@@ -132,8 +162,8 @@ static bool closing_detach(struct closing *closing, struct open *open)
 		return false;
 	}
 	if (RULE(CORE_CREATE_0043) && open->delete_on_close) {
-		file->delete_pending = true;
-		notify_deleted(file);
+		open->link->delete_pending = true;
+		notify_deleted(file, open->link);
 	}
 	if (!RULE(CORE_SHAREMODE_0011)) {
 		/* Broken: the open stays in the list of its file. */
@@ -142,13 +172,14 @@ static bool closing_detach(struct closing *closing, struct open *open)
 	}
 	list_remove(&open->in_file);
 	open->file = NULL;
+	closing->file = file;
+	closing->link = open->link;
+	open->link = NULL;
+	file->holders++;
 	if (!list_empty(&file->opens)) {
 		lock_retry(file);
-		return false;
 	}
-	closing->file = file;
-	file->holders++;
-	return file->delete_pending && !file->doomed && RULE(CORE_SETINFO_0013);
+	return closing_deletes(closing);
 }
 
 void open_close(struct open *open, void (*done)(void *ctx), void *ctx)
@@ -202,6 +233,10 @@ static void close_done(void *ctx)
 	struct request *req = ctx;
 	struct close_work *work = req->work;
 
+	if (req->open->close_status) {
+		request_fail(req, req->open->close_status);
+		return;
+	}
 	request_reply(req, STATUS_SUCCESS, &smb2_close_response_type,
 		&work->response);
 }

@@ -32,6 +32,7 @@ struct engine_conn *engine_accept(struct engine *engine, struct link *link)
 	}
 	conn->engine = engine;
 	conn->link = link;
+	conn->secure = link->secure;
 	conn->holders = 1; /* the link's */
 	conn->created = engine->now;
 	conn->negotiate_dialect = DIALECT_UNKNOWN;
@@ -123,7 +124,8 @@ static void lose_sessions(struct engine_conn *conn)
 		session_hold(session);
 		channel_destroy(channel);
 		if (list_empty(&session->channels) ||
-			!RULE(CORE_SESSION_0029)) {
+			!RULE(CORE_SESSION_0029) ||
+			(conn->secure && !RULE(QUIC_CHANNEL_0006))) {
 			session->keep_opens = !RULE(CORE_TRANSPORT_0010);
 			session_end(session, NULL, NULL);
 		}

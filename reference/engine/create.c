@@ -13,6 +13,7 @@
 
 #include "engine/create.h"
 #include "engine/posix.h"
+#include "engine/secure.h"
 
 void create_fail(struct request *req, uint32_t status)
 {
@@ -26,6 +27,8 @@ void create_fail(struct request *req, uint32_t status)
 		open->node = NULL;
 		list_remove(&open->in_file);
 		open->file = NULL;
+		file_link_release(open->link);
+		open->link = NULL;
 		open_remove(open);
 		if (file) {
 			file_drop(req->engine, file);
@@ -132,7 +135,9 @@ void cmd_create(struct request *req)
 	}
 	/* No pipes are served. */
 	if (req->tree->share->pipe) {
-		request_fail(req, STATUS_OBJECT_NAME_NOT_FOUND);
+		request_fail(req, secure_refuses_pipes(req->conn)
+					  ? STATUS_ACCESS_DENIED
+					  : STATUS_OBJECT_NAME_NOT_FOUND);
 		return;
 	}
 	status = create_check(req);
@@ -147,7 +152,7 @@ static uint32_t create_join(struct request *req, struct file *file)
 {
 	const struct open *open = req->open;
 
-	if (RULE(CORE_CREATE_0044) && file->delete_pending) {
+	if (RULE(CORE_CREATE_0044) && open->link->delete_pending) {
 		return STATUS_DELETE_PENDING;
 	}
 	if (sharemode_streams_disagree(req->engine, file, open)) {
@@ -181,12 +186,16 @@ uint32_t create_attach(struct request *req)
 		(FILE_WRITE_THROUGH | FILE_SEQUENTIAL_ONLY |
 			FILE_NO_INTERMEDIATE_BUFFERING | FILE_DELETE_ON_CLOSE);
 	file = file_get(req->engine, port, &work->stat,
-		work->stream ? work->name.stream : NULL, work->path);
+		work->stream ? work->name.stream : NULL);
 	if (!file) {
 		return STATUS_INSUFFICIENT_RESOURCES;
 	}
-	status = create_join(req, file);
+	open->link = file_link_get(file, work->path);
+	status = open->link ? create_join(req, file)
+			    : STATUS_INSUFFICIENT_RESOURCES;
 	if (status) {
+		file_link_release(open->link);
+		open->link = NULL;
 		file_drop(req->engine, file);
 		return status;
 	}

@@ -457,6 +457,13 @@ static bool create_reparse(struct request *req)
 	return true;
 }
 
+static bool create_name_leaves(const struct file *file, const char *path)
+{
+	const struct file_link *link = file ? file_link_find(file, path) : NULL;
+
+	return link && link->delete_pending;
+}
+
 /* Is the stream, or the file that it belongs to, marked for deletion? */
 static bool create_is_leaving(const struct request *req)
 {
@@ -468,8 +475,8 @@ static bool create_is_leaving(const struct request *req)
 		file_find(req->engine, port, &work->stat, NULL);
 
 	return RULE(CORE_CREATE_0044) &&
-	       ((file && file->delete_pending) ||
-		       (base && base->delete_pending));
+	       (create_name_leaves(file, work->path) ||
+		       create_name_leaves(base, work->path));
 }
 
 void create_existing(struct request *req)

@@ -6,6 +6,7 @@
  * request_open().)
  */
 #include "engine/core.h"
+#include "engine/secure.h"
 
 static const struct command commands[] = {
 	[SMB2_NEGOTIATE] = {.run = cmd_negotiate},
@@ -254,7 +255,8 @@ static bool dispatch_signature(struct request *req)
 		return check_signature(req);
 	}
 	session = session_find(req->engine, req->header.session_id);
-	if (session && session->signing_required && RULE(CORE_SIGN_0004)) {
+	if (session && session->signing_required && RULE(CORE_SIGN_0004) &&
+		(!req->conn->accepts_transport || RULE(QUIC_CAPS_0017))) {
 		request_log(req, LOG_WARN, "signature.missing", "user=%s",
 			session->identity.user);
 		request_fail(req, STATUS_ACCESS_DENIED);
@@ -306,7 +308,8 @@ bool dispatch_session(struct request *req)
 		request_fail(req, status);
 		return false;
 	}
-	if (session->encrypt && !req->encrypted && RULE(CORE_ENCRYPT_0013)) {
+	if (!req->encrypted && session_needs_encryption(session, req->conn) &&
+		RULE(CORE_ENCRYPT_0013)) {
 		request_fail(req, STATUS_ACCESS_DENIED);
 		return false;
 	}
@@ -326,7 +329,7 @@ bool dispatch_tree(struct request *req)
 	}
 	req->tree = tree;
 	tree_hold(tree);
-	if (tree->share->encrypt && !req->encrypted &&
+	if (!req->encrypted && tree_needs_encryption(tree, req->conn) &&
 		RULE(CORE_ENCRYPT_0014)) {
 		request_fail(req, STATUS_ACCESS_DENIED);
 		return false;

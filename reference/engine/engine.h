@@ -63,7 +63,9 @@ struct engine_config {
 	uint16_t max_credits;                              /* per connection */
 	uint32_t max_connections, max_sessions, max_opens; /* whole server */
 	uint64_t idle_session_ns;
-	bool guest; /* unknown users become guests */
+	bool guest;             /* unknown users become guests */
+	bool encrypt_over_quic; /* SMB2 encryption inside of QUIC as well */
+	bool pipes_over_quic;   /* named pipes may be opened there */
 	const struct engine_share *shares;
 	unsigned int share_count;
 	const struct engine_interface *interfaces;

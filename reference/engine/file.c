@@ -66,7 +66,7 @@ struct file *file_sibling(struct engine *engine, const struct file *file,
 }
 
 struct file *file_get(struct engine *engine, struct files_port *port,
-	const struct files_stat *stat, const char *stream, const char *path)
+	const struct files_stat *stat, const char *stream)
 {
 	struct file *file = file_find(engine, port, stat, stream);
 
@@ -81,18 +81,69 @@ struct file *file_get(struct engine *engine, struct files_port *port,
 	file->inode = stat->inode;
 	file->device = stat->device;
 	file->directory = stat->directory;
-	file->path = strdup(path);
 	file->stream = stream ? strdup(stream) : NULL;
-	if (!file->path || (stream && !file->stream) ||
+	if ((stream && !file->stream) ||
 		table_add(&engine->files_by_id, &file->by_id,
 			file_hash(port, stat->device, stat->inode)) < 0) {
-		free(file->path);
 		free(file->stream);
 		free(file);
 		return NULL;
 	}
 	list_add(&engine->files, &file->in_engine);
 	return file;
+}
+
+struct file_link *file_link_find(const struct file *file, const char *path)
+{
+	list_each(link, &file->links, struct file_link, in_file)
+	{
+		if (!link->gone && strcmp(link->path, path) == 0) {
+			return link;
+		}
+	}
+	return NULL;
+}
+
+struct file_link *file_link_get(struct file *file, const char *path)
+{
+	struct file_link *link = file_link_find(file, path);
+
+	if (!link) {
+		link = calloc(1, sizeof *link);
+		if (!link) {
+			return NULL;
+		}
+		link->path = strdup(path);
+		if (!link->path) {
+			free(link);
+			return NULL;
+		}
+		list_add(&file->links, &link->in_file);
+	}
+	link->holders++;
+	return link;
+}
+
+void file_link_release(struct file_link *link)
+{
+	if (link && --link->holders == 0) {
+		list_remove(&link->in_file);
+		free(link->path);
+		free(link);
+	}
+}
+
+bool file_link_used(const struct file *file, const struct file_link *link,
+	const struct open *open, bool posix)
+{
+	list_each(other, &file->opens, struct open, in_file)
+	{
+		if (other != open && other->link == link &&
+			(posix || !other->posix)) {
+			return true;
+		}
+	}
+	return false;
 }
 
 bool file_has_streams(struct engine *engine, const struct file *file)
@@ -112,61 +163,96 @@ void file_drop(struct engine *engine, struct file *file)
 	}
 	list_remove(&file->in_engine);
 	file_forget(engine, file);
-	free(file->path);
 	free(file->stream);
 	free(file);
 }
 
-struct file *file_at(
-	struct engine *engine, const struct files_port *port, const char *path)
+struct file *file_at(struct engine *engine, const struct files_port *port,
+	const char *path, bool exact)
 {
 	list_each(file, &engine->files, struct file, in_engine)
 	{
-		if (file->port == port && !list_empty(&file->opens) &&
-			text_equal_nocase(file->path, path)) {
-			return file;
+		if (file->port != port) {
+			continue;
+		}
+		list_each(open, &file->opens, struct open, in_file)
+		{
+			const struct file_link *link = open->link;
+
+			if (!link->gone &&
+				(exact ? strcmp(link->path, path) == 0
+				       : text_equal_nocase(link->path, path))) {
+				return file;
+			}
 		}
 	}
 	return NULL;
 }
 
-bool file_below(
-	struct engine *engine, const struct files_port *port, const char *path)
+bool file_below(struct engine *engine, const struct files_port *port,
+	const char *path, bool posix)
 {
 	size_t n = strlen(path);
 
 	list_each(file, &engine->files, struct file, in_engine)
 	{
-		if (file->port == port && !list_empty(&file->opens) &&
-			strncmp(file->path, path, n) == 0 &&
-			file->path[n] == '/') {
-			return true;
+		if (file->port != port) {
+			continue;
+		}
+		list_each(open, &file->opens, struct open, in_file)
+		{
+			const struct file_link *link = open->link;
+
+			if (!link->gone && (posix || !open->posix) &&
+				strncmp(link->path, path, n) == 0 &&
+				link->path[n] == '/') {
+				return true;
+			}
 		}
 	}
 	return false;
 }
 
+/* The name moves with its directory, or is the one that was renamed. */
+static void file_link_moved(
+	struct file_link *link, const char *from, const char *to)
+{
+	size_t n = strlen(from), m = strlen(to), rest = strlen(link->path);
+	char *path;
+
+	if (strncmp(link->path, from, n) != 0 ||
+		(link->path[n] != 0 && link->path[n] != '/')) {
+		return;
+	}
+	path = malloc(m + rest - n + 1);
+	/* Without memory it keeps a stale name, no more. */
+	if (path) {
+		memcpy(path, to, m);
+		memcpy(path + m, link->path + n, rest - n + 1);
+		free(link->path);
+		link->path = path;
+	}
+}
+
 void file_moved(struct engine *engine, const struct files_port *port,
 	const char *from, const char *to)
 {
-	size_t n = strlen(from), m = strlen(to);
-
+	if (strcmp(from, to) == 0) {
+		return;
+	}
 	list_each(file, &engine->files, struct file, in_engine)
 	{
-		size_t rest = strlen(file->path);
-		char *path;
-
-		if (file->port != port || strncmp(file->path, from, n) != 0 ||
-			(file->path[n] != 0 && file->path[n] != '/')) {
+		if (file->port != port) {
 			continue;
 		}
-		path = malloc(m + rest - n + 1);
-		/* Without memory it keeps a stale name, no more. */
-		if (path) {
-			memcpy(path, to, m);
-			memcpy(path + m, file->path + n, rest - n + 1);
-			free(file->path);
-			file->path = path;
+		list_each(link, &file->links, struct file_link, in_file)
+		{
+			if (!link->gone && strcmp(link->path, to) == 0) {
+				link->gone = true;
+				link->delete_pending = false;
+			} else if (!link->gone) {
+				file_link_moved(link, from, to);
+			}
 		}
 	}
 }

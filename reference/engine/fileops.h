@@ -14,7 +14,16 @@ struct file *file_find(struct engine *engine, const struct files_port *port,
 	const struct files_stat *stat, const char *stream);
 /* The same, made when missing; NULL without memory. */
 struct file *file_get(struct engine *engine, struct files_port *port,
-	const struct files_stat *stat, const char *stream, const char *path);
+	const struct files_stat *stat, const char *stream);
+/* The name that is path; NULL: the file was not opened by it. */
+struct file_link *file_link_find(const struct file *file, const char *path);
+/* The same, made when missing, and held; NULL without memory. */
+struct file_link *file_link_get(struct file *file, const char *path);
+void file_link_release(struct file_link *link);
+/* Has anybody but open (NULL: anybody) opened the file by this name? Of POSIX
+ * opens too, or not. */
+bool file_link_used(const struct file *file, const struct file_link *link,
+	const struct open *open, bool posix);
 /* Another stream of the same file that is open; NULL: none. The first
  * one for before NULL, then the one after it. */
 struct file *file_sibling(struct engine *engine, const struct file *file,
@@ -25,13 +34,14 @@ bool file_has_streams(struct engine *engine, const struct file *file);
 void file_forget(struct engine *engine, struct file *file);
 /* Out of the table when no open and nothing else needs it. */
 void file_drop(struct engine *engine, struct file *file);
-/* An open file at this path, without regard to case; NULL: none. */
-struct file *file_at(
-	struct engine *engine, const struct files_port *port, const char *path);
-/* Is anything open below this directory? */
-bool file_below(
-	struct engine *engine, const struct files_port *port, const char *path);
-/* A rename has succeeded: open files and what is below get new paths. */
+/* An open file at this path, with or without regard to case; NULL: none. */
+struct file *file_at(struct engine *engine, const struct files_port *port,
+	const char *path, bool exact);
+/* Is anything open below this directory? By POSIX opens too, or not. */
+bool file_below(struct engine *engine, const struct files_port *port,
+	const char *path, bool posix);
+/* A rename has succeeded: open files and what is below get new paths; what
+ * had the new one has lost it. */
 void file_moved(struct engine *engine, const struct files_port *port,
 	const char *from, const char *to);
 
@@ -117,7 +127,7 @@ void notify_modified(struct open *open, uint32_t filter);
 /* Ends the watch and its requests. */
 void notify_close(struct open *open, uint32_t status);
 /* The directory is marked for deletion. */
-void notify_deleted(struct file *file);
+void notify_deleted(struct file *file, const struct file_link *link);
 
 /* ---- information classes ---- */
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/core.h"
+#include "engine/secure.h"
 #include "ports/blob.h"
 
 /* What is known of one received message while it is taken apart. */
@@ -302,7 +303,7 @@ static void start(const struct frame *frame, unsigned int first,
 		return;
 	}
 	chain->encrypted = frame->encrypted;
-	if (frame->encrypted && RULE(CORE_ENCRYPT_0012)) {
+	if (frame->encrypted && secure_seals_answer(frame->conn)) {
 		chain->seal_session =
 			session_on(frame->conn, frame->transform_session);
 		chain->seal = chain->seal_session;

@@ -75,7 +75,7 @@ static struct file_basic_information file_basic(const struct files_stat *stat)
 static struct file_standard_information file_standard(
 	const struct open *open, const struct files_stat *stat)
 {
-	bool pending = open->file->delete_pending;
+	bool pending = open->link->delete_pending;
 
 	return (struct file_standard_information){
 		.allocation_size = stat->directory ? 0 : stat->allocation,
@@ -111,8 +111,9 @@ static int file_name(struct request *req, bool rooted, struct wire_buf *out)
 	char text[LIMIT_PATH + NAME_STREAM_MAX + 4];
 	struct file_name_information name;
 
-	snprintf(text, sizeof text, "%s%s%s%s", rooted ? "/" : "", file->path,
-		file->stream ? ":" : "", file->stream ? file->stream : "");
+	snprintf(text, sizeof text, "%s%s%s%s", rooted ? "/" : "",
+		req->open->link->path, file->stream ? ":" : "",
+		file->stream ? file->stream : "");
 	name = (struct file_name_information){
 		.file_name = name_to_wire(req, text)};
 	return file_name_information_encode(&name, out);
@@ -366,13 +367,11 @@ static void file_main_stream(struct files_op *op)
 /* The node of a stream knows the size of that stream only. */
 static void file_streams_begin(struct request *req)
 {
-	const struct file *file = req->open->file;
-
-	if (!file->stream) {
+	if (!req->open->file->stream) {
 		request_submit(req, FILES_STAT, file_main_stream);
 		return;
 	}
-	req->op.path = file->path;
+	req->op.path = req->open->link->path;
 	req->op.open = (struct files_open){0};
 	request_submit(req, FILES_LOOKUP, file_main_stream);
 }

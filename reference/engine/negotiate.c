@@ -78,12 +78,20 @@ void negotiate_settle(struct engine_conn *conn, uint16_t dialect)
 	conn->can_encrypt = conn->cipher != CRYPTO_CIPHER_NONE;
 }
 
+static bool offers_large_mtu(const struct engine_conn *conn, uint16_t dialect)
+{
+	if (dialect == SMB2_DIALECT_202) {
+		return !RULE(CORE_NEGOTIATE_0015);
+	}
+	return conn->secure ? RULE(QUIC_CONNECT_0011)
+			    : RULE(CORE_NEGOTIATE_0014);
+}
+
 static uint32_t capabilities(const struct engine_conn *conn, uint16_t dialect)
 {
 	uint32_t offered = 0;
 
-	if (dialect != SMB2_DIALECT_202 ? RULE(CORE_NEGOTIATE_0014)
-					: !RULE(CORE_NEGOTIATE_0015)) {
+	if (offers_large_mtu(conn, dialect)) {
 		offered |= SMB2_GLOBAL_CAP_LARGE_MTU;
 	}
 	if (!RULE(CORE_NEGOTIATE_0016)) {
@@ -200,6 +208,7 @@ static void refuse(struct request *req, uint32_t status)
 	req->conn->dialect = 0;
 	req->conn->multi_credit = false;
 	req->conn->max_transact = 0;
+	req->conn->accepts_transport = false;
 	req->preauth = NULL;
 	request_fail(req, status);
 }
@@ -251,6 +260,10 @@ void cmd_negotiate(struct request *req)
 	note_client(conn, &body);
 	dialect = negotiate_select(conn->engine, conn->client_dialects,
 		conn->client_dialect_count);
+	if (conn->secure && dialect != SMB2_DIALECT_311 &&
+		RULE(QUIC_CONNECT_0009)) {
+		dialect = 0;
+	}
 	if (!dialect) {
 		request_fail(req, RULE(CORE_NEGOTIATE_0008)
 					  ? STATUS_NOT_SUPPORTED

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Negotiate contexts of dialect 3.1.1. [MS-SMB2] 2.2.3.1, 2.2.4.1, 3.3.5.4
- * Compression, RDMA transforms and transport security are not supported, so
- * their contexts are counted and otherwise ignored.
+ * Compression and RDMA transforms are not supported, so their contexts are
+ * counted and otherwise ignored.
  */
 #include <errno.h>
 
 #include "engine/negotiate.h"
 #include "engine/posix.h"
+#include "engine/secure.h"
 
 #define SALT_SIZE 32
 
@@ -115,6 +116,10 @@ static uint32_t read_context(struct request *req,
 			return again();
 		}
 		return read_signing(req, context->data, contexts);
+	case SMB2_TRANSPORT_CAPABILITIES: /* several: the first one counts */
+		return contexts->transport++
+			       ? 0
+			       : secure_read(req->conn, context->data);
 	case SMB2_POSIX_EXTENSIONS_AVAILABLE:
 		if (!posix_offered(req->engine)) {
 			return 0;
@@ -220,6 +225,34 @@ static int append_signing(struct request *req, struct wire_buf *out,
 		&smb2_signing_data_type, &data);
 }
 
+static int append_transport(
+	struct request *req, struct wire_buf *out, size_t *last)
+{
+	struct smb2_transport_data data = {
+		.flags = req->conn->accepts_transport
+				 ? SMB2_ACCEPT_TRANSPORT_LEVEL_SECURITY
+				 : 0};
+
+	return append(req, out, last, SMB2_TRANSPORT_CAPABILITIES,
+		&smb2_transport_data_type, &data);
+}
+
+/* What stands in the answer to the client's transport capabilities. */
+static bool answers_transport(const struct engine_conn *conn,
+	const struct negotiate_contexts *contexts)
+{
+	return conn->accepts_transport ||
+	       (contexts->transport && RULE(QUIC_CAPS_0007));
+}
+
+static bool answers_cipher(
+	const struct request *req, const struct negotiate_contexts *contexts)
+{
+	return contexts->encryption && RULE(CORE_NEGOTIATE_0029) &&
+	       (!req->conn->accepts_transport || RULE(QUIC_CAPS_0008)) &&
+	       req->engine->config.encrypt != POLICY_OFF;
+}
+
 int negotiate_write_contexts(struct request *req,
 	const struct negotiate_contexts *contexts, struct wire_view *ret_list,
 	uint16_t *ret_count)
@@ -237,13 +270,16 @@ int negotiate_write_contexts(struct request *req,
 		r = append_preauth(req, &out, &last, contexts);
 		count++;
 	}
-	if (r == 0 && contexts->encryption && RULE(CORE_NEGOTIATE_0029) &&
-		req->engine->config.encrypt != POLICY_OFF) {
+	if (r == 0 && answers_cipher(req, contexts)) {
 		r = append_cipher(req, &out, &last, contexts);
 		count++;
 	}
 	if (r == 0 && contexts->signing && RULE(CORE_NEGOTIATE_0029)) {
 		r = append_signing(req, &out, &last, contexts);
+		count++;
+	}
+	if (r == 0 && answers_transport(req->conn, contexts)) {
+		r = append_transport(req, &out, &last);
 		count++;
 	}
 	if (r == 0 && contexts->posix_known) {

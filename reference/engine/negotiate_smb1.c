@@ -96,6 +96,10 @@ void negotiate_smb1(struct engine_conn *conn, struct blob *message)
 {
 	uint16_t dialect;
 
+	if (conn->secure && RULE(QUIC_CONNECT_0010)) {
+		conn_close(conn, "SMB1 over QUIC");
+		return;
+	}
 	if (conn->negotiate_dialect != DIALECT_UNKNOWN ||
 		credits_take(conn->credits, 0, 1) != CREDITS_TAKEN) {
 		if (RULE(CORE_NEGOTIATE_0004)) {

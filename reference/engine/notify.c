@@ -87,7 +87,7 @@ static void notify_cancelled(struct request *req)
 /* The path below the watched directory; NULL: not for this watch. */
 static const char *notify_relative(const struct watch *watch, const char *path)
 {
-	const char *top = watch->open->file->path;
+	const char *top = watch->open->link->path;
 	size_t n = strlen(top);
 	const char *rest;
 
@@ -172,7 +172,7 @@ static bool notify_keeps(
 	const struct watch *watch, const struct files_port *port)
 {
 	return !watch->overflow && open_port(watch->open) == port &&
-	       watch->open->file &&
+	       watch->open->link && !watch->open->link->gone &&
 	       (RULE(CORE_NOTIFY_0012) || !list_empty(&watch->waiting));
 }
 
@@ -298,17 +298,18 @@ void notify_modified(struct open *open, uint32_t filter)
 	char path[LIMIT_PATH + NAME_STREAM_MAX];
 	uint32_t stream = 0;
 
-	if (!file) {
+	/* Nobody sees a file that has no name. */
+	if (!file || open->link->gone) {
 		return;
 	}
 	if (!file->stream) {
-		notify_event(open->session->engine, open_port(open), file->path,
-			filter, FILE_ACTION_MODIFIED);
+		notify_event(open->session->engine, open_port(open),
+			open->link->path, filter, FILE_ACTION_MODIFIED);
 		return;
 	}
 	stream |= filter & NOTIFY_SIZE ? NOTIFY_STREAM_SIZE : 0;
 	stream |= filter & NOTIFY_LAST_WRITE ? NOTIFY_STREAM_WRITE : 0;
-	snprintf(path, sizeof path, "%s:%s", file->path, file->stream);
+	snprintf(path, sizeof path, "%s:%s", open->link->path, file->stream);
 	if (stream) {
 		notify_event(open->session->engine, open_port(open), path,
 			stream, FILE_ACTION_MODIFIED_STREAM);
@@ -341,7 +342,7 @@ void notify_close(struct open *open, uint32_t status)
 	free(watch);
 }
 
-void notify_deleted(struct file *file)
+void notify_deleted(struct file *file, const struct file_link *link)
 {
 	bool again = RULE(CORE_NOTIFY_0016);
 
@@ -350,7 +351,7 @@ void notify_deleted(struct file *file)
 		list_each(open, &file->opens, struct open, in_file)
 		{
 			struct notify_work *work =
-				open->watch
+				open->watch && open->link == link
 					? list_first(&open->watch->waiting,
 						  struct notify_work, in_watch)
 					: NULL;
@@ -405,7 +406,7 @@ static uint32_t notify_check(
 		!(open->granted_access & FILE_LIST_DIRECTORY)) {
 		return STATUS_ACCESS_DENIED;
 	}
-	if (open->file->delete_pending) {
+	if (open->link->delete_pending) {
 		return STATUS_DELETE_PENDING;
 	}
 	return STATUS_SUCCESS;

@@ -142,7 +142,7 @@ static bool dir_append(
 	}
 	entry.p = work->out.p + at;
 	if (work->search->posix && strcmp(name, "..") == 0 &&
-		req->open->file->path[0] == 0) {
+		req->open->link->path[0] == 0) {
 		shown = (struct files_stat){.mode = S_IFDIR, .directory = true};
 	}
 	if (dir_entry_encode(work->type, &shown,
@@ -287,7 +287,7 @@ static void dir_self_known(struct files_op *op)
 {
 	struct request *req = op->ctx;
 	struct dir_work *work = req->work;
-	const char *path = req->open->file ? req->open->file->path : "";
+	const char *path = req->open->link ? req->open->link->path : "";
 	const char *slash = strrchr(path, '/');
 
 	if (req->open->closing || op->result < 0) {

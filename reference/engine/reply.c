@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "engine/core.h"
+#include "engine/secure.h"
 #include "ports/blob.h"
 
 static uint32_t reply_flags(const struct request *req, bool interim)
@@ -126,17 +127,20 @@ static bool wants_seal(const struct request *req)
 	if (!session || !session->keys.server_to_client.size) {
 		return false;
 	}
-	if (req->encrypted && RULE(CORE_ENCRYPT_0012)) {
+	if (req->encrypted && secure_seals_answer(req->conn)) {
 		return true;
 	}
 	if (code == SMB2_NEGOTIATE || code == SMB2_SESSION_SETUP) {
 		return false;
 	}
-	if (session->encrypt) {
+	if (req->conn->accepts_transport && !RULE(QUIC_CAPS_0016)) {
+		return true;
+	}
+	if (session_needs_encryption(session, req->conn)) {
 		return true;
 	}
 	return code != SMB2_TREE_CONNECT && req->tree &&
-	       req->tree->share->encrypt;
+	       tree_needs_encryption(req->tree, req->conn);
 }
 
 static void note_seal(struct request *req)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/core.h"
+#include "engine/secure.h"
 
 /* One request on its way. */
 struct setup {
@@ -148,14 +149,15 @@ static uint32_t judge(struct setup *setup, const struct auth_result *result)
 	if (other_dialect(conn) && RULE(CORE_SESSION_0009)) {
 		return STATUS_USER_SESSION_DELETED;
 	}
-	if ((who->guest || who->anonymous) &&
+	if ((who->guest || who->anonymous) && !conn->accepts_transport &&
 		encryption_required(conn->engine)) {
 		return STATUS_ACCESS_DENIED;
 	}
 	return 0;
 }
 
-static uint16_t session_flags(const struct session *session)
+static uint16_t session_flags(
+	const struct session *session, const struct engine_conn *conn)
 {
 	uint16_t flags = 0;
 
@@ -165,7 +167,8 @@ static uint16_t session_flags(const struct session *session)
 	if (session->anonymous) {
 		flags |= SMB2_SESSION_FLAG_IS_NULL;
 	}
-	if (session->encrypt && RULE(CORE_ENCRYPT_0017)) {
+	if (session_announces_encryption(session, conn) &&
+		RULE(CORE_ENCRYPT_0017)) {
 		flags |= SMB2_SESSION_FLAG_ENCRYPT_DATA;
 	}
 	return flags;
@@ -227,8 +230,11 @@ static uint32_t establish(struct setup *setup, const struct auth_result *result)
 		return STATUS_ACCESS_DENIED;
 	}
 	if (conn_is_3x(conn) && encryption_required(conn->engine)) {
+		/* SigningRequired stays: a channel whose transport encrypts
+		 * needs it, and what is encrypted is not asked for it. */
 		session->encrypt = true;
-		session->signing_required = false;
+		session->made_exempt = conn->accepts_transport;
+		session->signing_required &= RULE(QUIC_CAPS_0018);
 	}
 	if (!session->anonymous) {
 		conn->constrained = false;
@@ -268,7 +274,7 @@ static uint32_t renew(struct setup *setup, const struct auth_result *result)
 		session->guest = result->identity.guest;
 		session->anonymous = result->identity.anonymous;
 	}
-	if (!session->encrypt && requires_signing(setup)) {
+	if (requires_signing(setup)) {
 		if (!session->has_keys) {
 			return STATUS_ACCESS_DENIED;
 		}
@@ -311,8 +317,8 @@ static void finish(struct setup *setup, const struct auth_result *result)
 		(unsigned long long)session->id, session->identity.user,
 		session->identity.domain, session->guest, session->anonymous,
 		session->signing_required, session->encrypt, setup->again);
-	session_setup_reply(
-		req, STATUS_SUCCESS, session_flags(session), result->token);
+	session_setup_reply(req, STATUS_SUCCESS,
+		session_flags(session, req->conn), result->token);
 	auth->end(exchange); /* the token lived there */
 }
 
@@ -428,7 +434,7 @@ static void known_session(struct setup *setup)
 /* What the policy of encryption forbids before anything is tried. */
 static bool encryption_possible(const struct engine_conn *conn)
 {
-	if (!encryption_required(conn->engine)) {
+	if (!encryption_required(conn->engine) || conn->accepts_transport) {
 		return true;
 	}
 	if (!conn_is_3x(conn)) {

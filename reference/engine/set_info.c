@@ -233,8 +233,8 @@ static void set_marked(struct request *req)
 		set_info_reply(req, STATUS_SUCCESS);
 		return;
 	}
-	open->file->delete_pending = true;
-	notify_deleted(open->file);
+	open->link->delete_pending = true;
+	notify_deleted(open->file, open->link);
 	set_info_reply(req, STATUS_SUCCESS);
 }
 
@@ -294,7 +294,7 @@ static void set_delete_known(struct files_op *op)
 		set_info_reply(req, STATUS_CANNOT_DELETE);
 		return;
 	}
-	if (file->path[0] == 0 && !file->stream) {
+	if (req->open->link->path[0] == 0 && !file->stream) {
 		set_info_reply(req, STATUS_CANNOT_DELETE);
 		return;
 	}
@@ -304,7 +304,7 @@ static void set_delete_known(struct files_op *op)
 	}
 	/* A node of its own: the scan of this open goes on undisturbed. */
 	op->node = NULL;
-	op->path = file->path;
+	op->path = req->open->link->path;
 	op->stream = NULL;
 	op->open = (struct files_open){
 		.how = FILES_OPEN_EXISTING, .type = FILES_DIRECTORY};
@@ -333,7 +333,7 @@ static void set_disposition(struct request *req)
 		if (work->delete_on_close) {
 			req->open->delete_on_close = false;
 		} else if (RULE(CORE_SETINFO_0014)) {
-			req->open->file->delete_pending = false;
+			req->open->link->delete_pending = false;
 		}
 		set_info_reply(req, STATUS_SUCCESS);
 		return;

@@ -144,7 +144,7 @@ static uint32_t rename_check_directory(
 
 	memcpy(path, work->name.path, n);
 	path[n] = 0;
-	directory = file_at(req->engine, port, path);
+	directory = file_at(req->engine, port, path, req->open->posix);
 	if (!directory) {
 		return STATUS_SUCCESS;
 	}
@@ -175,10 +175,12 @@ static uint32_t rename_check(struct request *req)
 	if (work->stream) {
 		return STATUS_SUCCESS;
 	}
-	if (file->directory && file_below(req->engine, port, file->path)) {
+	if (file->directory &&
+		file_below(req->engine, port, req->open->link->path,
+			!req->open->posix)) {
 		return STATUS_ACCESS_DENIED;
 	}
-	target = file_at(req->engine, port, work->name.path);
+	target = file_at(req->engine, port, work->name.path, req->open->posix);
 	if (RULE(CORE_SETINFO_0021) && work->replace && target &&
 		(target->inode != file->inode ||
 			target->device != file->device)) {
@@ -215,8 +217,8 @@ void set_info_rename(
 		set_info_reply(req, status);
 		return;
 	}
-	memcpy(work->from, req->open->file->path,
-		strlen(req->open->file->path) + 1);
+	memcpy(work->from, req->open->link->path,
+		strlen(req->open->link->path) + 1);
 	req->op.node = req->open->node;
 	req->op.path = work->name.path;
 	req->op.stream = work->stream ? work->name.stream : NULL;

@@ -72,9 +72,11 @@ struct engine_conn {
 				       the multi-protocol answer */
 	uint16_t dialect;           /* 0 = unknown */
 	bool multi_credit, should_sign;
-	bool constrained; /* nobody but anonymous so far */
-	bool can_encrypt; /* both sides, for this dialect */
-	bool posix;       /* the UNIX extensions were negotiated */
+	bool constrained;       /* nobody but anonymous so far */
+	bool can_encrypt;       /* both sides, for this dialect */
+	bool secure;            /* the transport encrypts (QUIC) */
+	bool accepts_transport; /* AcceptTransportSecurity */
+	bool posix;             /* the UNIX extensions were negotiated */
 	uint32_t client_capabilities, server_capabilities;
 	uint16_t client_security_mode, server_security_mode;
 	struct wire_guid client_guid;
@@ -119,7 +121,8 @@ struct session {
 	struct wire_guid client_guid;
 	uint8_t preauth_hash[64];
 	bool signing_required, encrypt, guest, anonymous;
-	bool has_keys; /* anonymous and guest may have none */
+	bool made_exempt; /* faulty build: set up where the transport did */
+	bool has_keys;    /* anonymous and guest may have none */
 	struct crypto_keys keys;
 	uint64_t nonce; /* counts sealed messages */
 	struct list channels, trees, opens;
@@ -138,6 +141,7 @@ struct tree {
 	unsigned int holders;
 	uint32_t maximal_access;
 	bool disconnected;
+	bool made_exempt; /* as in struct session */
 };
 
 /* [MS-SMB2] 3.3.1.6 */
@@ -150,6 +154,16 @@ struct share {
 	unsigned int holders;
 };
 
+/* A name by which a file was opened: hard links have several, and are deleted
+ * one by one. [MS-FSA] 2.1.1.5 */
+struct file_link {
+	struct list_link in_file;
+	char *path;           /* as on disk, changes on rename */
+	bool delete_pending;  /* it goes when its opens allow that */
+	bool gone;            /* deleted or replaced: no name any more */
+	unsigned int holders; /* opens and closings */
+};
+
 /*
  * A file that is open at least once, found by (share port, device, inode,
  * stream): carries what is common to its opens. Owned by the file commands.
@@ -160,8 +174,8 @@ struct file {
 	struct files_port *port;
 	uint64_t device, inode;
 	char *stream; /* NULL: unnamed data */
-	char *path;   /* as on disk, changes on rename */
-	bool directory, delete_pending;
+	bool directory;
+	struct list links;      /* struct file_link */
 	unsigned int holders;   /* closings under way */
 	struct closing *doomed; /* deletion that waits for streams to close */
 	struct list opens;      /* by in_file */
@@ -177,6 +191,7 @@ struct open {
 	struct session *session;
 	struct tree *tree;
 	struct file *file;
+	struct file_link *link; /* held */
 	struct files_node *node;
 	unsigned int holders;
 	bool closing; /* request_open() finds it no more */
@@ -184,6 +199,7 @@ struct open {
 	bool posix;        /* opened by the rules of the UNIX extensions */
 	bool posix_append; /* and only for appending */
 	bool delete_on_close;
+	uint32_t close_status; /* of a deletion at the end */
 	uint8_t oplock_level;
 	uint16_t channel_sequence;
 	unsigned int outstanding, outstanding_before; /* 3.3.5.2.10 */

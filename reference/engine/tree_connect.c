@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/core.h"
+#include "engine/secure.h"
 
 #define ACCESS_ALL 0x001f01ffu
 #define ACCESS_READ 0x001200a9u
@@ -58,7 +59,11 @@ static uint32_t judge(const struct request *req, const struct share *share)
 		return RULE(CORE_TREE_0002) ? STATUS_BAD_NETWORK_NAME
 					    : STATUS_INVALID_PARAMETER;
 	}
-	if (share->encrypt && !req->session->keys.client_to_server.size &&
+	if (share->pipe && req->conn->secure && !RULE(QUIC_PIPE_0001)) {
+		return STATUS_ACCESS_DENIED;
+	}
+	if (share->encrypt && !req->conn->accepts_transport &&
+		!req->session->keys.client_to_server.size &&
 		RULE(CORE_ENCRYPT_0015)) {
 		return STATUS_ACCESS_DENIED;
 	}
@@ -83,6 +88,7 @@ static void answer(struct request *req, struct tree *tree)
 	};
 
 	if (share->encrypt && conn_is_3x(req->conn) &&
+		(!req->conn->accepts_transport || !RULE(QUIC_CAPS_0010)) &&
 		RULE(CORE_ENCRYPT_0018)) {
 		body.share_flags |= SMB2_SHAREFLAG_ENCRYPT_DATA;
 	}
@@ -99,6 +105,7 @@ static void connect_share(struct request *req, struct share *share)
 		return;
 	}
 	tree->maximal_access = maximal_access(share);
+	tree->made_exempt = req->conn->accepts_transport;
 	tree_hold(tree);
 	req->tree = tree;
 	req->header.tree_id = RULE(CORE_TREE_0006) ? tree->id : UINT32_MAX;
@@ -139,6 +146,7 @@ void cmd_tree_connect(struct request *req)
 
 	if (req->conn->dialect == SMB2_DIALECT_311 && !session->anonymous &&
 		!session->guest && !req->signed_ && !req->encrypted &&
+		(!req->conn->accepts_transport || RULE(QUIC_CAPS_0019)) &&
 		RULE(CORE_TREE_0005)) {
 		request_disconnect(
 			req, "TREE_CONNECT neither signed nor encrypted");

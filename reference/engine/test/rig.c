@@ -220,6 +220,7 @@ void rig_accept(struct rig *rig, unsigned int i)
 	rig_gone(rig, i);
 	*link = (struct rig_link){0};
 	link->link.ops = &link_ops;
+	link->link.secure = rig->secure;
 	snprintf(link->link.peer_name, sizeof(link->link.peer_name), "peer%u",
 		i);
 	link->conn = engine_accept(rig->engine, &link->link);
@@ -434,6 +435,11 @@ static uint32_t negotiate_311(struct rig *rig, unsigned int i,
 	wire_put16(data + 2, signing);
 	add_context(&out, &last, 8, data, 4);
 	body->negotiate_context_count = 3;
+	if (rig->offer_transport) {
+		wire_put32(data, rig->transport_flags);
+		add_context(&out, &last, SMB2_TRANSPORT_CAPABILITIES, data, 4);
+		body->negotiate_context_count++;
+	}
 	body->negotiate_context_list = wire_view_of(list, out.n);
 	rig_add(link, &message, SMB2_NEGOTIATE, 0, &smb2_negotiate_request_type,
 		body);
