@@ -353,6 +353,18 @@ static int set_encrypt(
 	return set_policy(&config->engine.encrypt, value, ret_why);
 }
 
+static int set_encrypt_over_quic(
+	struct config *config, const char *value, const char **ret_why)
+{
+	return set_bool(&config->engine.encrypt_over_quic, value, ret_why);
+}
+
+static int set_quic_pipes(
+	struct config *config, const char *value, const char **ret_why)
+{
+	return set_bool(&config->engine.pipes_over_quic, value, ret_why);
+}
+
 static int set_dialect(
 	uint16_t *dialect, const char *value, const char **ret_why)
 {
@@ -559,6 +571,10 @@ const struct config_option config_options[] = {
 	{"users-file", "FILE", "a file of NAME:PASSWORD lines", add_users_file},
 	{"sign", "WHEN", "offered or required", set_sign},
 	{"encrypt", "WHEN", "off, offered or required", set_encrypt},
+	{"encrypt-over-quic", "yes|no",
+		"SMB2 encryption inside of QUIC, whatever the client offers",
+		set_encrypt_over_quic},
+	{"quic-pipes", "yes|no", "named pipes over QUIC", set_quic_pipes},
 	{"min-dialect", "D", "2.0.2, 2.1, 3.0, 3.0.2 or 3.1.1",
 		set_min_dialect},
 	{"max-dialect", "D", "likewise", set_max_dialect},

@@ -48,8 +48,8 @@ struct rig {
 	uint64_t now;
 	unsigned int random;
 	bool quiet;
-	bool secure;          /* what rig_accept() makes: links like QUIC */
-	bool offer_transport; /* rig_negotiate() sends SMB2_TRANSPORT_ */
+	bool secure;              /* what rig_accept() makes: links like QUIC */
+	bool offer_transport;     /* rig_negotiate() sends SMB2_TRANSPORT_ */
 	uint32_t transport_flags; /* _CAPABILITIES with these flags */
 	struct rig_link links[RIG_LINKS];
 };
