@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +73,7 @@ static bool lx_truncates(const struct files_op *op)
 	       op->open.how == FILES_TRUNCATE_OR_CREATE;
 }
 
-static void lx_node_destroy(struct files_node *node)
+void lx_node_destroy(struct files_node *node)
 {
 	struct lx_share *share = node->share;
 
@@ -98,9 +99,8 @@ static void lx_node_destroy(struct files_node *node)
 	free(node);
 }
 
-/* Takes over fd, also on failure. */
-static int lx_node_create(struct lx_share *share, int fd, bool path_only,
-	const char *path, struct files_node **ret_node)
+int lx_node_create(struct lx_share *share, int fd, const char *path,
+	unsigned int how, struct files_node **ret_node)
 {
 	struct files_node *node = calloc(1, sizeof *node);
 	struct files_stat stat;
@@ -120,8 +120,8 @@ static int lx_node_create(struct lx_share *share, int fd, bool path_only,
 	}
 	node->share = share;
 	node->fd = fd;
-	node->path_only = path_only;
 	node->data = -1;
+	node->posix = how & LX_POSIX;
 	node->inode = stat.inode;
 	node->device = stat.device;
 	node->mode = stat.mode;
@@ -153,7 +153,6 @@ static int lx_get_data(struct files_node *node, bool read, bool write)
 	}
 	dup3(fd, node->fd, O_CLOEXEC);
 	close(fd);
-	node->path_only = false;
 	return 0;
 }
 
@@ -191,16 +190,66 @@ static int lx_reopen(struct files_op *op)
 
 		r = ftruncate(fd, 0) < 0 ? -errno : 0;
 		op->truncated = r == 0;
-		if (r == 0 && !node->stream) {
+		if (r == 0 && !node->stream && !node->posix) {
 			lx_side_overwrite(node);
 		}
 	}
 	return r < 0 ? r : lx_stat_node(node, &op->stat);
 }
 
+/* mkdir(2) leaves setuid and setgid away. */
+static void lx_add_mode(int fd, mode_t wanted)
+{
+	char self[32];
+	struct stat st;
+
+	if (!(wanted & 06000) || fstat(fd, &st) < 0) {
+		return;
+	}
+	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+	chmod(self, (st.st_mode & 07777) | (wanted & 06000));
+}
+
+static int lx_make_at(int dir, const char *name, mode_t mode, bool directory)
+{
+	int fd;
+
+	if (!directory) {
+		return lx_openat(dir, name,
+			O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK,
+			mode);
+	}
+	if (mkdirat(dir, name, mode) < 0) {
+		return -errno;
+	}
+	fd = lx_openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd >= 0) {
+		lx_add_mode(fd, mode);
+	}
+	return fd;
+}
+
+/* The same with no umask. That belongs to the process, unless the thread has
+ * taken one of its own. */
+static int lx_make_exactly(
+	int dir, const char *name, mode_t mode, bool directory)
+{
+	static _Thread_local bool own;
+	mode_t before;
+	int fd;
+
+	if (!own) {
+		unshare(CLONE_FS);
+		own = true;
+	}
+	before = umask(0);
+	fd = lx_make_at(dir, name, mode, directory);
+	umask(before);
+	return fd;
+}
+
 /* Makes the file or directory at op->actual_name. An fd or -errno. */
-static int lx_make(
-	struct lx_share *share, struct files_op *op, bool *ret_path_only)
+static int lx_make(struct lx_share *share, struct files_op *op)
 {
 	bool directory = op->open.type == FILES_DIRECTORY && !op->stream;
 	const char *name;
@@ -209,20 +258,16 @@ static int lx_make(
 	if (share->port.read_only) {
 		return -EROFS;
 	}
-	dir = lx_parent(share, op->actual_name, &name);
+	if (lx_hidden(op->actual_name, lx_how_op(op))) {
+		return -EACCES;
+	}
+	dir = lx_parent(share, op->actual_name, lx_how_op(op), &name);
 	if (dir < 0) {
 		return dir;
 	}
-	*ret_path_only = directory;
-	if (!directory) {
-		fd = lx_openat(dir, name,
-			O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK,
-			op->open.mode & 0777);
-	} else if (mkdirat(dir, name, op->open.mode & 0777) < 0) {
-		fd = -errno;
-	} else {
-		fd = lx_openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-	}
+	fd = op->posix ? lx_make_exactly(
+				 dir, name, op->open.mode & 07777, directory)
+		       : lx_make_at(dir, name, op->open.mode & 0777, directory);
 	close(dir);
 	op->created = fd >= 0;
 	return fd;
@@ -235,7 +280,7 @@ static int lx_first_attributes(struct files_node *node, struct files_op *op)
 	uint32_t usual = S_ISDIR(node->mode) ? 0x10 : 0x20;
 
 	set.stat.dos_attributes = op->open.dos_attributes;
-	if ((set.stat.dos_attributes | (usual & 0x10)) == usual) {
+	if (op->posix || (set.stat.dos_attributes | (usual & 0x10)) == usual) {
 		return 0;
 	}
 	/* Not lasting on a file system without room for it is no failure. */
@@ -257,57 +302,23 @@ static int lx_check_type(const struct files_op *op, mode_t mode)
 	return 0;
 }
 
-static bool lx_is_link(struct lx_share *share, const char *path)
+/* Is it a link that a POSIX client is to walk itself? */
+static bool lx_stops(struct files_node *node, unsigned int how)
 {
-	struct files_node *node;
-	uint8_t reparse[16384];
-	int n, fd = lx_openat(share->root, path, O_PATH, 0);
-
-	if (fd < 0 || lx_node_create(share, fd, true, path, &node) < 0) {
-		return false;
-	}
-	n = lx_attr_get(node, "reparse", reparse, sizeof reparse);
-	lx_node_destroy(node);
-	return n >= 4 && wire_get32(reparse) == IO_REPARSE_TAG_SYMLINK;
-}
-
-/* Where a path that leads nowhere meets a link that a client has made. */
-static size_t lx_link_end(struct lx_share *share, const struct files_op *op)
-{
-	const char *slash = strchr(op->path, '/');
-	char path[LX_PATH_MAX], actual[LX_PATH_MAX];
-	bool found;
-
-	for (; slash; slash = strchr(slash + 1, '/')) {
-		size_t n = (size_t)(slash - op->path);
-
-		if (n >= sizeof path) {
-			break;
-		}
-		memcpy(path, op->path, n);
-		path[n] = 0;
-		if (lx_resolve(share, path, op->open.nocase, actual, &found) <
-				0 ||
-			!found) {
-			break;
-		}
-		if (lx_is_link(share, actual)) {
-			return n;
-		}
-	}
-	return 0;
+	return (how & LX_POSIX) && !(how & LX_NO_FOLLOW) &&
+	       lx_is_link(node, how);
 }
 
 /* Finds or makes the file itself. */
 static int lx_open_file(struct lx_share *share, struct files_op *op)
 {
-	bool found, path_only = true;
+	unsigned int how = lx_how_op(op);
+	bool found;
 	int fd, r, tries;
 
 	for (tries = 0; tries < 8; tries++) {
-		r = lx_resolve(share, op->path, op->open.nocase,
-			op->actual_name, &found);
-		op->parent_missing = r == -ENOENT;
+		r = lx_resolve(share, op->path, how, op->actual_name, &found);
+		op->parent_missing = r == -ENOENT || r == -ENOTDIR;
 		if (r < 0) {
 			return r;
 		}
@@ -317,11 +328,9 @@ static int lx_open_file(struct lx_share *share, struct files_op *op)
 		if (!found && !lx_may_create(op)) {
 			return -ENOENT;
 		}
-		fd = found ? lx_openat(share->root, op->actual_name,
-				     O_PATH | (op->open.no_follow ? O_NOFOLLOW
-								  : 0),
-				     0)
-			   : lx_make(share, op, &path_only);
+		fd = found ? lx_openat_as(
+				     share->root, op->actual_name, O_PATH, how)
+			   : lx_make(share, op);
 		/* Somebody else made or removed it in between. */
 		if (fd != -EEXIST && fd != -ENOENT) {
 			break;
@@ -330,7 +339,14 @@ static int lx_open_file(struct lx_share *share, struct files_op *op)
 	if (fd < 0) {
 		return fd;
 	}
-	return lx_node_create(share, fd, path_only, op->actual_name, &op->node);
+	r = lx_node_create(share, fd, op->actual_name, how, &op->node);
+	if (r == 0 && lx_stops(op->node, how)) {
+		lx_node_destroy(op->node);
+		op->node = NULL;
+		op->link_end = strlen(op->path);
+		r = -ELOOP;
+	}
+	return r;
 }
 
 static int lx_open_stream(struct files_op *op)
@@ -370,8 +386,9 @@ static int lx_open(struct lx_share *share, struct files_op *op)
 	op->created = op->truncated = op->parent_missing = false;
 	op->link_end = 0;
 	r = lx_open_file(share, op);
-	if (r == -ENOENT && op->open.how == FILES_OPEN_EXISTING) {
-		op->link_end = lx_link_end(share, op);
+	if ((r == -ENOENT && op->open.how == FILES_OPEN_EXISTING) ||
+		(r == -ELOOP && op->posix && op->link_end == 0)) {
+		op->link_end = lx_link_end(share, op->path, lx_how_op(op));
 	}
 	if (r < 0) {
 		return r;
@@ -398,32 +415,40 @@ static int lx_open(struct lx_share *share, struct files_op *op)
 
 static int lx_lookup(struct lx_share *share, struct files_op *op)
 {
+	unsigned int how = lx_how_op(op);
 	struct files_node *node;
 	bool found;
-	int fd, r = lx_resolve(share, op->path, op->open.nocase,
-			op->actual_name, &found);
+	int fd, r = lx_resolve(share, op->path, how, op->actual_name, &found);
 
-	op->parent_missing = r == -ENOENT;
+	op->parent_missing = r == -ENOENT || r == -ENOTDIR;
+	op->link_end = r == -ELOOP ? lx_link_end(share, op->path, how) : 0;
 	if (r < 0 || !found) {
 		return r < 0 ? r : -ENOENT;
 	}
-	fd = lx_openat(share->root, op->actual_name, O_PATH, 0);
+	fd = lx_openat_as(share->root, op->actual_name, O_PATH, how);
 	if (fd < 0) {
 		return fd;
 	}
-	r = lx_node_create(share, fd, true, op->actual_name, &node);
-	if (r == 0) {
+	r = lx_node_create(share, fd, op->actual_name, how, &node);
+	if (r == 0 && lx_stops(node, how)) {
+		op->link_end = strlen(op->path);
+		r = -ELOOP;
+	} else if (r == 0) {
 		r = lx_stat_node(node, &op->stat);
-		lx_node_destroy(node);
+	} else {
+		return r;
 	}
+	lx_node_destroy(node);
 	return r;
 }
 
-/* What a directory entry is, symbolic links followed inside the share. */
+/* What a directory entry is, symbolic links followed inside the share where
+ * the view is not POSIX. */
 static int lx_entry_stat(struct files_node *directory, const char *name,
 	struct files_stat *ret_stat)
 {
 	struct lx_share *share = directory->share;
+	unsigned int how = directory->posix ? LX_POSIX : 0;
 	char *path = lx_node_path(directory), *full = NULL;
 	struct files_node *node;
 	int fd, r;
@@ -435,11 +460,11 @@ static int lx_entry_stat(struct files_node *directory, const char *name,
 	}
 	free(path);
 	fd = lx_openat(dirfd(directory->dir), name, O_PATH | O_NOFOLLOW, 0);
-	r = fd < 0 ? fd : lx_node_create(share, fd, true, full, &node);
-	if (r == 0 && S_ISLNK(node->mode)) {
+	r = fd < 0 ? fd : lx_node_create(share, fd, full, how, &node);
+	if (r == 0 && S_ISLNK(node->mode) && !how) {
 		lx_node_destroy(node);
 		fd = lx_openat(share->root, full, O_PATH, 0);
-		r = fd < 0 ? fd : lx_node_create(share, fd, true, full, &node);
+		r = fd < 0 ? fd : lx_node_create(share, fd, full, how, &node);
 	}
 	free(full);
 	if (r < 0) {
@@ -476,6 +501,18 @@ static int lx_dir_open(struct files_op *op)
 	return 0;
 }
 
+/* Is it an entry for others? Names that are no UTF-8 have none on the wire. */
+static bool lx_shown(const struct files_node *directory, const char *name)
+{
+	uint8_t wire[2 * 256];
+
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+		(*directory->path == 0 && strcmp(name, LX_SIDE) == 0)) {
+		return false;
+	}
+	return wire_utf8_to_utf16(name, wire, sizeof wire) >= 0;
+}
+
 static int lx_readdir(struct files_op *op)
 {
 	struct files_node *node = op->node;
@@ -492,10 +529,7 @@ static int lx_readdir(struct files_op *op)
 		if (!entry) {
 			break;
 		}
-		if (strcmp(entry->d_name, ".") == 0 ||
-			strcmp(entry->d_name, "..") == 0 ||
-			(*node->path == 0 &&
-				strcmp(entry->d_name, LX_SIDE) == 0)) {
+		if (!lx_shown(node, entry->d_name)) {
 			continue;
 		}
 		to->name = lx_text(

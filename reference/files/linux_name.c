@@ -13,18 +13,21 @@
 #include <unistd.h>
 
 #include "files/linux_share.h"
+#include "files/reparse.h"
 #include "ports/text.h"
+#include "wire/all.h"
 
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
 #endif
 
-int lx_openat(int dirfd, const char *path, int flags, mode_t mode)
+static int lx_openat2(
+	int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC),
 		.mode = flags & O_CREAT ? mode : 0,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | resolve,
 	};
 	int tries, fd = -1;
 
@@ -43,7 +46,34 @@ int lx_openat(int dirfd, const char *path, int flags, mode_t mode)
 	return errno == EXDEV ? -EACCES : -errno;
 }
 
-int lx_parent(struct lx_share *share, const char *path, const char **ret_name)
+int lx_openat(int dirfd, const char *path, int flags, mode_t mode)
+{
+	return lx_openat2(dirfd, path, flags, mode, 0);
+}
+
+int lx_openat_as(int dirfd, const char *path, int flags, unsigned int how)
+{
+	bool stay = how & (LX_POSIX | LX_NO_FOLLOW);
+
+	return lx_openat2(dirfd, path, flags | (stay ? O_NOFOLLOW : 0), 0,
+		how & LX_POSIX ? RESOLVE_NO_SYMLINKS : 0);
+}
+
+unsigned int lx_how_op(const struct files_op *op)
+{
+	return (op->posix                ? LX_POSIX
+		       : op->open.nocase ? LX_NOCASE
+					 : 0) |
+	       (op->open.no_follow ? LX_NO_FOLLOW : 0);
+}
+
+unsigned int lx_how_node(const struct files_op *op)
+{
+	return op->node->posix ? LX_POSIX : op->open.nocase ? LX_NOCASE : 0;
+}
+
+int lx_parent(struct lx_share *share, const char *path, unsigned int how,
+	const char **ret_name)
 {
 	const char *slash = strrchr(path, '/');
 	char parent[LX_PATH_MAX];
@@ -58,16 +88,17 @@ int lx_parent(struct lx_share *share, const char *path, const char **ret_name)
 	}
 	memcpy(parent, path, slash - path);
 	parent[slash - path] = 0;
-	fd = lx_openat(share->root, parent, O_PATH | O_DIRECTORY, 0);
+	fd = lx_openat_as(
+		share->root, parent, O_PATH | O_DIRECTORY, how & ~LX_NO_FOLLOW);
 	return fd == -ENOTDIR ? -ENOENT : fd;
 }
 
-/* Is this the hidden directory of the driver? */
-static bool lx_hidden(const char *path)
+bool lx_hidden(const char *path, unsigned int how)
 {
 	size_t n = strlen(LX_SIDE);
 
-	return strncasecmp(path, LX_SIDE, n) == 0 &&
+	return (how & LX_POSIX ? strncmp(path, LX_SIDE, n)
+			       : strncasecmp(path, LX_SIDE, n)) == 0 &&
 	       (path[n] == 0 || path[n] == '/');
 }
 
@@ -115,13 +146,13 @@ static bool lx_append(char *path, const char *name, size_t n)
 
 /* One component: an O_PATH descriptor of it or -ENOENT; the name as on disk
  * (or as asked) is appended to actual. */
-static int lx_step(int dirfd, const char *name, char *actual)
+static int lx_step(int dirfd, const char *name, unsigned int how, char *actual)
 {
 	char real[256];
-	int fd = lx_openat(dirfd, name, O_PATH, 0);
+	int fd = lx_openat_as(dirfd, name, O_PATH, how);
 
 	if (fd == -ENOENT && lx_scan(dirfd, name, real, sizeof real)) {
-		fd = lx_openat(dirfd, real, O_PATH, 0);
+		fd = lx_openat_as(dirfd, real, O_PATH, how);
 		name = real;
 	}
 	if (!lx_append(actual, name, strlen(name))) {
@@ -134,7 +165,7 @@ static int lx_step(int dirfd, const char *name, char *actual)
 }
 
 static int lx_resolve_nocase(struct lx_share *share, const char *path,
-	char *ret_actual, bool *ret_found)
+	unsigned int how, char *ret_actual, bool *ret_found)
 {
 	int fd = fcntl(share->root, F_DUPFD_CLOEXEC, 3), next;
 	char name[256];
@@ -149,7 +180,7 @@ static int lx_resolve_nocase(struct lx_share *share, const char *path,
 		}
 		memcpy(name, path, n);
 		name[n] = 0;
-		next = lx_step(fd, name, ret_actual);
+		next = lx_step(fd, name, path[n] == 0 ? how : 0, ret_actual);
 		close(fd);
 		fd = next;
 		path += n;
@@ -167,7 +198,7 @@ static int lx_resolve_nocase(struct lx_share *share, const char *path,
 	return 0;
 }
 
-int lx_resolve(struct lx_share *share, const char *path, bool nocase,
+int lx_resolve(struct lx_share *share, const char *path, unsigned int how,
 	char *ret_actual, bool *ret_found)
 {
 	const char *name;
@@ -176,10 +207,15 @@ int lx_resolve(struct lx_share *share, const char *path, bool nocase,
 	if (strlen(path) >= LX_PATH_MAX) {
 		return -ENAMETOOLONG;
 	}
-	if (lx_hidden(path)) {
-		return -EACCES;
+	if (lx_hidden(path, how)) {
+		/* There is no such thing for a POSIX client. */
+		*ret_found = false;
+		memcpy(ret_actual, path, strlen(path) + 1);
+		return !(how & LX_POSIX)   ? -EACCES
+		       : strchr(path, '/') ? -ENOENT
+					   : 0;
 	}
-	fd = lx_openat(share->root, path, O_PATH, 0);
+	fd = lx_openat_as(share->root, path, O_PATH, how);
 	if (fd >= 0) {
 		close(fd);
 		memcpy(ret_actual, path, strlen(path) + 1);
@@ -189,16 +225,85 @@ int lx_resolve(struct lx_share *share, const char *path, bool nocase,
 	if (fd != -ENOENT && fd != -ENOTDIR) {
 		return fd;
 	}
-	if (nocase) {
-		return lx_resolve_nocase(share, path, ret_actual, ret_found);
+	if (how & LX_NOCASE) {
+		return lx_resolve_nocase(
+			share, path, how, ret_actual, ret_found);
 	}
-	fd = lx_parent(share, path, &name);
+	if (how & LX_POSIX && lx_link_end(share, path, how) > 0) {
+		return -ELOOP;
+	}
+	if (how & LX_POSIX && fd == -ENOTDIR) {
+		return fd;
+	}
+	fd = lx_parent(share, path, how, &name);
 	if (fd < 0) {
 		return fd;
 	}
 	close(fd);
 	memcpy(ret_actual, path, strlen(path) + 1);
 	*ret_found = false;
+	return 0;
+}
+
+bool lx_is_link(struct files_node *node, unsigned int how)
+{
+	uint8_t reparse[REPARSE_MAX];
+	int n;
+
+	if (S_ISLNK(node->mode)) {
+		return true;
+	}
+	n = lx_attr_get(node, "reparse", reparse, sizeof reparse);
+	if (n < 8) {
+		return false;
+	}
+	return how & LX_POSIX
+		       ? S_ISLNK(reparse_type(wire_view_of(reparse, (size_t)n)))
+		       : wire_get32(reparse) == IO_REPARSE_TAG_SYMLINK;
+}
+
+static bool lx_leads_to_link(
+	struct lx_share *share, const char *path, unsigned int how)
+{
+	struct files_node *node;
+	int fd = lx_openat_as(share->root, path, O_PATH, how);
+	bool is = false;
+
+	if (fd >= 0 && lx_node_create(share, fd, path, how, &node) == 0) {
+		is = lx_is_link(node, how);
+		lx_node_destroy(node);
+	}
+	return is;
+}
+
+size_t lx_link_end(struct lx_share *share, const char *path, unsigned int how)
+{
+	const char *slash = strchr(path, '/');
+	char prefix[LX_PATH_MAX], actual[LX_PATH_MAX];
+	bool found;
+
+	how &= ~LX_NO_FOLLOW;
+	for (; slash; slash = strchr(slash + 1, '/')) {
+		size_t n = (size_t)(slash - path);
+
+		if (n >= sizeof prefix) {
+			break;
+		}
+		memcpy(prefix, path, n);
+		prefix[n] = 0;
+		if (how & LX_NOCASE) {
+			if (lx_resolve(share, prefix, how, actual, &found) <
+					0 ||
+				!found) {
+				break;
+			}
+		} else {
+			memcpy(actual, prefix, n + 1);
+		}
+		if (lx_leads_to_link(share, actual, how)) {
+			return n;
+		}
+	}
 	return 0;
 }
 
@@ -242,10 +347,11 @@ void lx_paths_moved(struct lx_share *share, const char *from, const char *to)
 /* Does the name still lead to the node's file? */
 static bool lx_is_node(int dirfd, const char *name, struct files_node *node)
 {
+	bool stay = node->posix || S_ISLNK(node->mode);
 	struct stat st;
 
-	return fstatat(dirfd, name, &st, 0) == 0 && st.st_ino == node->inode &&
-	       st.st_dev == node->device;
+	return fstatat(dirfd, name, &st, stay ? AT_SYMLINK_NOFOLLOW : 0) == 0 &&
+	       st.st_ino == node->inode && st.st_dev == node->device;
 }
 
 /* Both ends of a RENAME or LINK. */
@@ -291,15 +397,17 @@ static int lx_move_init(
 {
 	struct files_node *node = op->node;
 	struct lx_move *move = ret_move;
+	unsigned int how = lx_how_node(op);
 	int r;
 
 	*move = (struct lx_move){.from_dir = -1, .to_dir = -1};
 	if (*op->path == 0) {
 		return -EINVAL;
 	}
-	r = lx_resolve(
-		share, op->path, op->open.nocase, move->actual, &move->found);
-	op->parent_missing = r == -ENOENT;
+	r = lx_resolve(share, op->path, how | LX_NO_FOLLOW, move->actual,
+		&move->found);
+	op->parent_missing = r == -ENOENT || r == -ENOTDIR;
+	op->link_end = r == -ELOOP ? lx_link_end(share, op->path, how) : 0;
 	if (r < 0) {
 		return r;
 	}
@@ -311,8 +419,11 @@ static int lx_move_init(
 	if (*move->from == 0) {
 		return -EBUSY;
 	}
-	move->from_dir = lx_parent(share, move->from, &move->from_name);
-	move->to_dir = lx_parent(share, move->to, &move->to_name);
+	if (lx_hidden(move->to, how)) {
+		return -EACCES;
+	}
+	move->from_dir = lx_parent(share, move->from, how, &move->from_name);
+	move->to_dir = lx_parent(share, move->to, how, &move->to_name);
 	if (move->from_dir < 0 || move->to_dir < 0) {
 		return -ENOENT;
 	}
@@ -320,7 +431,7 @@ static int lx_move_init(
 }
 
 /* The file that a rename or link with replace takes the name from. */
-static int lx_give_way(struct files_op *op, struct lx_move *move)
+static int lx_give_way(struct files_op *op, const struct lx_move *move)
 {
 	const char *slash = strrchr(move->actual, '/');
 	const char *name = slash ? slash + 1 : move->actual;
@@ -374,6 +485,81 @@ static int lx_rename_at(const struct lx_move *move, bool replace)
 		       : 0;
 }
 
+/* The file that loses its name to another, held while that happens. */
+static struct files_node *lx_loser(
+	struct lx_share *share, const struct lx_move *move)
+{
+	struct files_node *node;
+	int fd = lx_openat_as(share->root, move->actual, O_PATH, LX_POSIX);
+
+	if (fd < 0 ||
+		lx_node_create(share, fd, move->actual, LX_POSIX, &node) < 0) {
+		return NULL;
+	}
+	return node;
+}
+
+static void lx_lost(struct files_node *node)
+{
+	struct stat st;
+
+	if (node && fstat(node->fd, &st) == 0 &&
+		(st.st_nlink == 0 || S_ISDIR(st.st_mode))) {
+		lx_side_remove(node);
+	}
+	if (node) {
+		lx_node_destroy(node);
+	}
+}
+
+static int lx_rename_posix(
+	struct lx_share *share, struct files_op *op, const struct lx_move *move)
+{
+	struct files_node *loser = move->found ? lx_loser(share, move) : NULL;
+	bool same = loser && loser->inode == op->node->inode &&
+		    loser->device == op->node->device;
+	int r;
+
+	/* Two names of one file: rename(2) leaves both. */
+	if (same) {
+		lx_node_destroy(loser);
+		return op->replace ? 0 : -EEXIST;
+	}
+	r = lx_rename_at(move, op->replace);
+	if (r < 0) {
+		if (loser) {
+			lx_node_destroy(loser);
+		}
+		return r;
+	}
+	lx_lost(loser);
+	lx_paths_moved(share, move->from, move->to);
+	snprintf(op->actual_name, sizeof op->actual_name, "%s", move->to);
+	return 0;
+}
+
+static int lx_rename_windows(
+	struct lx_share *share, struct files_op *op, const struct lx_move *move)
+{
+	int r = 0;
+
+	/* The same name in another case is no other file. */
+	if (move->found && strcmp(move->actual, move->from) != 0) {
+		r = lx_give_way(op, move);
+	}
+	if (r == 0 && strcmp(move->from, move->to) != 0) {
+		r = lx_rename_at(move, op->replace);
+		if (r == 0) {
+			lx_paths_moved(share, move->from, move->to);
+		}
+	}
+	if (r == 0) {
+		snprintf(op->actual_name, sizeof op->actual_name, "%s",
+			move->to);
+	}
+	return r;
+}
+
 int lx_rename(struct lx_share *share, struct files_op *op)
 {
 	struct lx_move move;
@@ -383,19 +569,14 @@ int lx_rename(struct lx_share *share, struct files_op *op)
 		return lx_stream_rename(op->node, op->stream, op->replace);
 	}
 	r = lx_move_init(share, op, &move);
-	/* The same name in another case is no other file. */
-	if (r == 0 && move.found && strcmp(move.actual, move.from) != 0) {
-		r = lx_give_way(op, &move);
-	}
-	if (r == 0 && strcmp(move.from, move.to) != 0) {
-		r = lx_rename_at(&move, op->replace);
-		if (r == 0) {
-			lx_paths_moved(share, move.from, move.to);
-		}
-	}
-	if (r == 0 && !op->stream) {
-		snprintf(
-			op->actual_name, sizeof op->actual_name, "%s", move.to);
+	if (r == 0 && op->node->posix) {
+		snprintf(op->actual_name, sizeof op->actual_name, "%s",
+			move.from);
+		r = strcmp(move.from, move.to) == 0
+			    ? 0
+			    : lx_rename_posix(share, op, &move);
+	} else if (r == 0) {
+		r = lx_rename_windows(share, op, &move);
 	}
 	lx_move_finish(&move);
 	return r;
@@ -405,21 +586,24 @@ int lx_link(struct lx_share *share, struct files_op *op)
 {
 	char self[32];
 	struct lx_move move;
+	bool there = false; /* the name is one of this file already */
 	int r = lx_move_init(share, op, &move);
 
 	if (r == 0 && S_ISDIR(op->node->mode)) {
 		r = -EISDIR;
 	}
 	if (r == 0 && move.found) {
+		there = lx_is_node(move.to_dir, move.to_name, op->node);
 		r = lx_give_way(op, &move);
-		if (r == 0) {
+		if (r == 0 && !there) {
 			unlinkat(move.to_dir, move.to_name, 0);
 		}
 	}
 	/* By descriptor: the name may lead elsewhere by now. */
 	snprintf(self, sizeof self, "/proc/self/fd/%d", op->node->fd);
-	if (r == 0 && linkat(AT_FDCWD, self, move.to_dir, move.to_name,
-			      AT_SYMLINK_FOLLOW) < 0) {
+	if (r == 0 && !there &&
+		linkat(AT_FDCWD, self, move.to_dir, move.to_name,
+			AT_SYMLINK_FOLLOW) < 0) {
 		r = -errno;
 	}
 	if (r == 0) {
@@ -440,7 +624,7 @@ static int lx_unlink_name(struct lx_share *share, struct files_node *node)
 		free(path);
 		return path ? -EBUSY : -ENOMEM;
 	}
-	dir = lx_parent(share, path, &name);
+	dir = lx_parent(share, path, node->posix ? LX_POSIX : 0, &name);
 	if (dir < 0) {
 		free(path);
 		return dir;

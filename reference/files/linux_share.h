@@ -27,15 +27,20 @@ struct files_node {
 	struct lx_share *share;
 	unsigned int busy;        /* operations under way; engine's thread */
 	struct files_op *closing; /* CLOSE that waits for them */
-	int fd; /* the file or directory; O_PATH until data is wanted */
-	bool path_only;
+	int fd;       /* the file or directory; O_PATH until data is wanted */
 	int data;     /* the stream's bytes; -1: no stream */
 	DIR *dir;     /* while it is read */
 	char *path;   /* under share->lock */
 	char *stream; /* NULL: unnamed data */
 	uint64_t inode, device, birth;
 	mode_t mode;
+	bool posix; /* the view that it was opened with */
 };
+
+/* How a path is resolved. */
+#define LX_NOCASE 1u
+#define LX_POSIX 2u     /* no link is followed */
+#define LX_NO_FOLLOW 4u /* none at the end */
 
 /* Takes on the rights of who (NULL: the server's own), for this thread.
  * Returns who it was before. */
@@ -46,13 +51,33 @@ const struct auth_identity *lx_become(
 
 /* openat2 confined below dirfd; fd or -errno. */
 int lx_openat(int dirfd, const char *path, int flags, mode_t mode);
+/* The same for a path in the view of how: no link is followed where it says
+ * so. */
+int lx_openat_as(int dirfd, const char *path, int flags, unsigned int how);
 /* Opens the parent of path (O_PATH) and points at the last component. An fd,
  * -ENOENT also when a component is no directory, or -errno. */
-int lx_parent(struct lx_share *share, const char *path, const char **ret_name);
+int lx_parent(struct lx_share *share, const char *path, unsigned int how,
+	const char **ret_name);
 /* The path as it is on disk; 0, also when only the last component is missing
- * (*ret_found false), -ENOENT: an earlier one. */
-int lx_resolve(struct lx_share *share, const char *path, bool nocase,
+ * (*ret_found false), -ENOENT: an earlier one; LX_POSIX: -ELOOP, one before the
+ * last is a link, -ENOTDIR: something else. */
+int lx_resolve(struct lx_share *share, const char *path, unsigned int how,
 	char *ret_actual, bool *ret_found);
+/* So many bytes of the path lead to a link before its last component, one
+ * that a client has stored, or (LX_POSIX) any. 0: none. */
+size_t lx_link_end(struct lx_share *share, const char *path, unsigned int how);
+/* Is the node a link in the view of how? */
+bool lx_is_link(struct files_node *node, unsigned int how);
+/* Is this the hidden directory of the driver, or below it? */
+bool lx_hidden(const char *path, unsigned int how);
+/* An operation without, with a node. */
+unsigned int lx_how_op(const struct files_op *op);
+unsigned int lx_how_node(const struct files_op *op);
+
+/* linux.c: takes over fd, also on failure. */
+int lx_node_create(struct lx_share *share, int fd, const char *path,
+	unsigned int how, struct files_node **ret_node);
+void lx_node_destroy(struct files_node *node);
 /* A duplicate of the node's path for use outside the lock. */
 char *lx_node_path(struct files_node *node);
 /* The name that nodes were opened by has changed. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "files/linux_share.h"
+#include "files/reparse.h"
 #include "ports/text.h"
 
 #define LX_OWN "user.smb3x."
@@ -156,9 +157,13 @@ static int lx_xattr_put(struct files_node *node, const char *name,
 	return r < 0 ? -errno : 0;
 }
 
-static bool lx_no_xattr(int error)
+/* Links, FIFOs, sockets and devices have no attributes of this name space. */
+static bool lx_no_xattr(const struct files_node *node, int error)
 {
-	return error == ENOTSUP || error == ENOSYS;
+	bool special = !S_ISREG(node->mode) && !S_ISDIR(node->mode);
+
+	return error == ENOTSUP || error == ENOSYS ||
+	       (special && (error == EPERM || error == EACCES));
 }
 
 /* A whole file of the side directory. */
@@ -210,7 +215,7 @@ static int lx_value_get(struct files_node *node, const char *full,
 	if (n >= 0) {
 		return size == 0 && n > 0 ? -ERANGE : (int)n;
 	}
-	if (errno != ENODATA && !lx_no_xattr(errno)) {
+	if (errno != ENODATA && !lx_no_xattr(node, errno)) {
 		return -errno;
 	}
 	return lx_side_read(node, prefix, name, ret_bytes, size);
@@ -226,14 +231,15 @@ static int lx_value_put(struct files_node *node, const char *full,
 				   ? -ENOENT
 				   : lx_side_drop(node, prefix, name);
 
-		r = r < 0 && lx_no_xattr(-r) ? 0 : r;
+		r = r < 0 && lx_no_xattr(node, -r) ? 0 : r;
 		return r < 0 ? r : side == -ENOENT ? 0 : side;
 	}
 	if (r == 0) {
 		lx_side_drop(node, prefix, name);
 		return 0;
 	}
-	if (r != -ENOSPC && r != -E2BIG && r != -ERANGE && !lx_no_xattr(-r)) {
+	if (r != -ENOSPC && r != -E2BIG && r != -ERANGE &&
+		!lx_no_xattr(node, -r)) {
 		return r;
 	}
 	if (!lx_may_write(node)) {
@@ -273,9 +279,33 @@ static const char *const lx_blob_names[] = {
 	[FILES_BLOB_OBJECT_ID] = "objectid",
 };
 
+/* What Linux has of its own, as a reparse point. */
+static int lx_get_reparse(struct files_node *node, struct files_op *op)
+{
+	char target[FILES_PATH_MAX] = "";
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(node->fd, &st) < 0) {
+		return -errno;
+	}
+	if (S_ISLNK(node->mode)) {
+		n = readlinkat(node->fd, "", target, sizeof target - 1);
+		if (n < 0) {
+			return -errno;
+		}
+		target[n] = 0;
+	}
+	return reparse_make(node->mode, st.st_rdev, target, op->data, op->size);
+}
+
 int lx_get_blob(struct files_node *node, struct files_op *op)
 {
-	int n = lx_attr_get(node, lx_blob_names[op->blob], op->data, op->size);
+	bool real =
+		op->blob == FILES_BLOB_REPARSE && reparse_tag_of(node->mode);
+	int n = real ? lx_get_reparse(node, op)
+		     : lx_attr_get(node, lx_blob_names[op->blob], op->data,
+			       op->size);
 
 	op->transferred = n > 0 ? (size_t)n : 0;
 	return n < 0 ? n : 0;
@@ -285,9 +315,14 @@ int lx_get_blob(struct files_node *node, struct files_op *op)
  * user may write data is another question, so the server itself does it. */
 int lx_set_blob(struct files_node *node, struct files_op *op)
 {
-	const struct auth_identity *who = lx_become(node->share, NULL);
-	int r = lx_attr_put(node, lx_blob_names[op->blob], op->data, op->size);
+	const struct auth_identity *who;
+	int r;
 
+	if (op->blob == FILES_BLOB_REPARSE && reparse_tag_of(node->mode)) {
+		return -EOPNOTSUPP;
+	}
+	who = lx_become(node->share, NULL);
+	r = lx_attr_put(node, lx_blob_names[op->blob], op->data, op->size);
 	lx_become(node->share, who);
 	return r;
 }
@@ -386,12 +421,7 @@ static void lx_ea_list(struct lx_ea_walk *walk)
 uint32_t lx_ea_size(struct files_node *node)
 {
 	struct lx_ea_walk walk = {.node = node};
-	char self[32];
 
-	snprintf(self, sizeof self, "/proc/self/fd/%d", node->fd);
-	if (listxattr(self, NULL, 0) == 0) {
-		return 0;
-	}
 	walk.value = malloc(LX_EA_MAX);
 	if (walk.value) {
 		lx_ea_list(&walk);
@@ -419,7 +449,12 @@ int lx_set_ea(struct files_node *node, struct files_op *op)
 	struct lx_ea_walk walk = {.node = node, .find = op->name};
 	char full[300];
 
-	lx_ea_list(&walk);
+	if (!S_ISREG(node->mode) && !S_ISDIR(node->mode)) {
+		return -EPERM;
+	}
+	if (!node->posix) {
+		lx_ea_list(&walk);
+	}
 	if (*walk.found == 0) {
 		if (strlen(op->name) >= sizeof walk.found) {
 			return -ENAMETOOLONG;

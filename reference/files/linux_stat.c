@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "files/linux_share.h"
+#include "files/reparse.h"
 
 #define LX_ARCHIVE 0x20u
 #define LX_DIRECTORY 0x10u
@@ -68,14 +69,16 @@ int lx_stat_at(int fd, const char *name, struct files_stat *ret_stat,
 		.device = makedev(stx.stx_dev_major, stx.stx_dev_minor),
 		.size = S_ISREG(stx.stx_mode) ? stx.stx_size : 0,
 		.allocation = S_ISREG(stx.stx_mode) ? stx.stx_blocks * 512 : 0,
+		.reparse_tag = reparse_tag_of(stx.stx_mode),
 		.create_time = birth ? birth : lx_filetime(&stx.stx_mtime),
 		.access_time = lx_filetime(&stx.stx_atime),
 		.write_time = lx_filetime(&stx.stx_mtime),
 		.change_time = lx_filetime(&stx.stx_ctime),
-		.dos_attributes =
-			S_ISDIR(stx.stx_mode) ? LX_DIRECTORY : LX_ARCHIVE,
+		.dos_attributes = S_ISDIR(stx.stx_mode)   ? LX_DIRECTORY
+				  : S_ISREG(stx.stx_mode) ? LX_ARCHIVE
+							  : LX_REPARSE,
 		.mode = stx.stx_mode,
-		.nlink = S_ISDIR(stx.stx_mode) ? 1 : stx.stx_nlink,
+		.nlink = stx.stx_nlink,
 		.uid = stx.stx_uid,
 		.gid = stx.stx_gid,
 		.directory = S_ISDIR(stx.stx_mode),
@@ -124,11 +127,29 @@ static void lx_stat_dos(struct files_node *node, struct files_stat *stat)
 	}
 }
 
+/* Type and size of what a reparse point stands for. */
+static void lx_stat_posix(struct files_node *node, struct wire_view reparse,
+	struct files_stat *stat)
+{
+	mode_t type = reparse_type(reparse);
+	struct stat st;
+
+	if (S_ISLNK(node->mode)) {
+		stat->size = fstat(node->fd, &st) == 0 ? st.st_size : 0;
+	} else if (S_ISLNK(type)) {
+		stat->size = reparse_target_size(reparse);
+	}
+	if (type) {
+		stat->mode = type | (S_ISLNK(type) ? 0777 : stat->mode & 07777);
+		stat->directory = false;
+	}
+}
+
 int lx_stat_node(struct files_node *node, struct files_stat *ret_stat)
 {
 	struct files_stat stat;
 	struct stat st;
-	uint8_t reparse[16384];
+	uint8_t reparse[REPARSE_MAX];
 	int n, r = lx_stat_at(node->fd, "", &stat, NULL);
 
 	if (r < 0) {
@@ -138,7 +159,15 @@ int lx_stat_node(struct files_node *node, struct files_stat *ret_stat)
 	n = lx_attr_get(node, "reparse", reparse, sizeof reparse);
 	if (n >= 4) {
 		stat.reparse_tag = wire_get32(reparse);
+	}
+	if (stat.reparse_tag) {
 		stat.dos_attributes |= LX_REPARSE;
+	}
+	if (node->posix) {
+		lx_stat_posix(
+			node, wire_view_of(reparse, n < 0 ? 0 : n), &stat);
+	} else if (stat.directory) {
+		stat.nlink = 1;
 	}
 	stat.ea_size = lx_ea_size(node);
 	if (node->data >= 0) {
@@ -209,12 +238,41 @@ static int lx_set_dos(struct files_node *node, const struct files_op *op)
 		       : lx_attr_put(node, "dos", dos, LX_DOS_SIZE);
 }
 
+static int lx_set_owner(struct files_node *node, const struct files_op *op)
+{
+	uid_t uid = op->set_owner ? op->stat.uid : (uid_t)-1;
+	gid_t gid = op->set_group ? op->stat.gid : (gid_t)-1;
+
+	return fchownat(node->fd, "", uid, gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+static int lx_set_mode(struct files_node *node, const struct files_op *op)
+{
+	char self[32];
+
+	if (lx_is_link(node, LX_POSIX)) {
+		return -EOPNOTSUPP;
+	}
+	snprintf(self, sizeof self, "/proc/self/fd/%d", node->fd);
+	return chmod(self, op->stat.mode & 07777) < 0 ? -errno : 0;
+}
+
 int lx_set_stat(struct files_node *node, const struct files_op *op)
 {
 	struct timespec times[2] = {lx_timespec(op->stat.access_time),
 		lx_timespec(op->stat.write_time)};
 	char self[32];
 	int r = 0;
+
+	if (op->set_owner || op->set_group) {
+		r = lx_set_owner(node, op);
+	}
+	if (r == 0 && op->set_mode) {
+		r = lx_set_mode(node, op);
+	}
+	if (r < 0) {
+		return r;
+	}
 
 	if (op->stat.access_time || op->stat.write_time) {
 		snprintf(self, sizeof self, "/proc/self/fd/%d", node->fd);
@@ -230,16 +288,9 @@ int lx_set_stat(struct files_node *node, const struct files_op *op)
 int lx_statfs(struct lx_share *share, struct files_op *op)
 {
 	struct statvfs vfs;
-	int fd = lx_openat(share->root, ".", O_RDONLY | O_DIRECTORY, 0);
-	int r;
 
-	if (fd < 0) {
-		return fd;
-	}
-	r = fstatvfs(fd, &vfs) < 0 ? -errno : 0;
-	close(fd);
-	if (r < 0) {
-		return r;
+	if (fstatvfs(share->root, &vfs) < 0) {
+		return -errno;
 	}
 	op->fs = (struct files_fs){
 		.total = (uint64_t)vfs.f_blocks * vfs.f_frsize,
@@ -250,6 +301,11 @@ int lx_statfs(struct lx_share *share, struct files_op *op)
 		.serial = share->serial,
 		.files = vfs.f_files,
 		.files_free = vfs.f_ffree,
+		.transfer_size = vfs.f_bsize,
+		.blocks = vfs.f_blocks,
+		.blocks_free = vfs.f_bfree,
+		.blocks_available = vfs.f_bavail,
+		.fsid = vfs.f_fsid,
 		.sparse = true,
 		.case_sensitive = true,
 		.read_only = share->port.read_only,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "files/memory_tree.h"
+#include "files/reparse.h"
 #include "ports/text.h"
 #include "wire/all.h"
 
@@ -42,8 +43,33 @@ static uint32_t mem_ea_size(const struct mem_inode *inode)
 	return n ? n + 4 : 0;
 }
 
+/* What a POSIX client sees otherwise. */
+static void mem_stat_posix(const struct mem_share *share,
+	const struct mem_inode *inode, struct files_stat *stat)
+{
+	const struct mem_bytes *blob = &inode->blobs[FILES_BLOB_REPARSE];
+	mode_t type = mem_reparse_type(inode);
+	size_t i;
+
+	if (inode->directory) {
+		stat->nlink = inode->up || inode == share->root ? 2 : 0;
+		for (i = 0; i < inode->entry_count; i++) {
+			stat->nlink += inode->entries[i]->inode->directory;
+		}
+	}
+	if (S_ISLNK(type)) {
+		stat->size =
+			reparse_target_size(wire_view_of(blob->p, blob->n));
+	}
+	if (type) {
+		stat->mode = type | (S_ISLNK(type) ? 0777 : stat->mode & 07777);
+		stat->directory = false;
+	}
+}
+
 static void mem_stat(struct mem_share *share, const struct mem_inode *inode,
-	const struct mem_stream *stream, struct files_stat *ret_stat)
+	const struct mem_stream *stream, bool posix,
+	struct files_stat *ret_stat)
 {
 	const struct mem_data *data = stream ? &stream->data : &inode->data;
 	const struct mem_bytes *reparse = &inode->blobs[FILES_BLOB_REPARSE];
@@ -58,7 +84,7 @@ static void mem_stat(struct mem_share *share, const struct mem_inode *inode,
 		.change_time = inode->change_time,
 		.dos_attributes = inode->dos_attributes,
 		.mode = inode->mode,
-		.nlink = inode->links ? inode->links : inode->directory,
+		.nlink = inode->directory ? 1 : inode->links,
 		.uid = inode->uid,
 		.gid = inode->gid,
 		.ea_size = mem_ea_size(inode),
@@ -71,6 +97,9 @@ static void mem_stat(struct mem_share *share, const struct mem_inode *inode,
 	if (reparse->n >= 4) {
 		stat.dos_attributes |= MEM_REPARSE;
 		stat.reparse_tag = wire_get32(reparse->p);
+	}
+	if (posix) {
+		mem_stat_posix(share, inode, &stat);
 	}
 	*ret_stat = stat;
 }
@@ -86,6 +115,7 @@ static int mem_node_create(struct files_op *op, struct mem_inode *inode,
 	node->inode = inode;
 	node->stream = stream;
 	node->entry = entry;
+	node->posix = op->posix;
 	inode->holders++;
 	if (stream) {
 		stream->holders++;
@@ -129,9 +159,16 @@ static int mem_make(
 		return -ENOMEM;
 	}
 	inode->dos_attributes = op->open.dos_attributes;
+	if (op->posix) {
+		inode->dos_attributes = directory ? 0 : MEM_ARCHIVE;
+	}
 	if (op->who) {
 		inode->uid = op->who->uid;
 		inode->gid = op->who->gid;
+	}
+	if (place->directory->mode & S_ISGID) {
+		inode->gid = place->directory->gid;
+		inode->mode |= directory ? S_ISGID : 0;
 	}
 	r = mem_link(place->directory, place->name, inode, &place->entry);
 	if (r < 0) {
@@ -189,7 +226,7 @@ static void mem_truncate(struct mem_share *share, struct files_op *op)
 	mem_data_truncate(mem_data_of(op->node), 0);
 	mem_changed(share, op->node);
 	op->truncated = true;
-	if (op->node->stream) {
+	if (op->node->stream || op->node->posix) {
 		return;
 	}
 	while (inode->stream_count > 0) {
@@ -228,17 +265,42 @@ static size_t mem_link_end(struct mem_share *share, const struct files_op *op)
 	return 0;
 }
 
+static unsigned int mem_how(const struct files_op *op, bool posix)
+{
+	return posix ? MEM_POSIX : op->open.nocase ? MEM_NOCASE : 0;
+}
+
+/* The walk of an OPEN or LOOKUP. */
+static int mem_walk_op(struct mem_share *share, struct files_op *op,
+	struct mem_place *ret_place)
+{
+	int r = mem_walk(share, op->path, mem_how(op, op->posix), ret_place,
+		op->actual_name, sizeof op->actual_name);
+
+	op->parent_missing = r == -ENOENT || r == -ENOTDIR;
+	op->link_end = r == -ELOOP ? (size_t)(ret_place->name - op->path) : 0;
+	return r;
+}
+
+/* Is it a link that a POSIX client is to walk itself? */
+static bool mem_stops(struct files_op *op, const struct mem_place *place)
+{
+	if (!op->posix || op->open.no_follow || !place->entry ||
+		!S_ISLNK(mem_reparse_type(place->entry->inode))) {
+		return false;
+	}
+	op->link_end = strlen(op->path);
+	return true;
+}
+
 static int mem_open(struct mem_share *share, struct files_op *op)
 {
 	struct mem_place place;
 	struct mem_inode *inode;
 	struct mem_stream *stream = NULL;
-	int r = mem_walk(share, op->path, op->open.nocase, &place,
-		op->actual_name, sizeof op->actual_name);
+	int r = mem_walk_op(share, op, &place);
 
 	op->created = op->truncated = false;
-	op->parent_missing = r == -ENOENT;
-	op->link_end = 0;
 	if ((r == -ENOENT || (r == 0 && !place.entry && !place.root)) &&
 		op->open.how == FILES_OPEN_EXISTING) {
 		op->link_end = mem_link_end(share, op);
@@ -253,6 +315,8 @@ static int mem_open(struct mem_share *share, struct files_op *op)
 		}
 	} else if (op->open.how == FILES_CREATE_NEW && !op->stream) {
 		return -EEXIST;
+	} else if (mem_stops(op, &place)) {
+		return -ELOOP;
 	}
 	inode = place.root ? share->root : place.entry->inode;
 	if (op->stream) {
@@ -269,7 +333,7 @@ static int mem_open(struct mem_share *share, struct files_op *op)
 	if (mem_truncates(op) && !op->created) {
 		mem_truncate(share, op);
 	}
-	mem_stat(share, inode, stream, &op->stat);
+	mem_stat(share, inode, stream, op->posix, &op->stat);
 	return 0;
 }
 
@@ -281,7 +345,8 @@ static int mem_reopen(struct mem_share *share, struct files_op *op)
 	if (mem_truncates(op)) {
 		mem_truncate(share, op);
 	}
-	mem_stat(share, op->node->inode, op->node->stream, &op->stat);
+	mem_stat(share, op->node->inode, op->node->stream, op->node->posix,
+		&op->stat);
 	return 0;
 }
 
@@ -300,25 +365,27 @@ static int mem_close(struct files_op *op)
 static int mem_lookup(struct mem_share *share, struct files_op *op)
 {
 	struct mem_place place;
-	int r = mem_walk(share, op->path, op->open.nocase, &place,
-		op->actual_name, sizeof op->actual_name);
+	int r = mem_walk_op(share, op, &place);
 
-	op->parent_missing = r == -ENOENT;
 	if (r < 0) {
 		return r;
 	}
 	if (!place.entry && !place.root) {
 		return -ENOENT;
 	}
+	if (mem_stops(op, &place)) {
+		return -ELOOP;
+	}
 	mem_stat(share, place.root ? share->root : place.entry->inode, NULL,
-		&op->stat);
+		op->posix, &op->stat);
 	return 0;
 }
 
 static int mem_write(struct mem_share *share, struct files_op *op)
 {
+	struct mem_data *data = mem_data_of(op->node);
 	int r = mem_data_write(
-		mem_data_of(op->node), op->offset, op->data, op->size);
+		data, op->append ? data->size : op->offset, op->data, op->size);
 
 	op->transferred = r == 0 ? op->size : 0;
 	if (r == 0 && op->size > 0) {
@@ -327,11 +394,47 @@ static int mem_write(struct mem_share *share, struct files_op *op)
 	return r;
 }
 
+/* As the kernel would judge chown(2) and chmod(2). */
+static int mem_set_owner(struct files_op *op, struct mem_inode *inode)
+{
+	bool root = !op->who || op->who->uid == 0;
+	bool owner = root || op->who->uid == inode->uid;
+	bool gives = op->set_owner && op->stat.uid != inode->uid;
+	bool moves = op->set_group && op->stat.gid != inode->gid;
+	unsigned int i;
+
+	for (i = 0; moves && !root && i < op->who->group_count; i++) {
+		moves = op->who->groups[i] != op->stat.gid;
+	}
+	moves = moves && !root && op->who->gid != op->stat.gid;
+	if (!owner || (gives && !root) || moves) {
+		return -EPERM;
+	}
+	if (op->set_mode && S_ISLNK(mem_reparse_type(inode))) {
+		return -EOPNOTSUPP;
+	}
+	inode->uid = op->set_owner ? op->stat.uid : inode->uid;
+	inode->gid = op->set_group ? op->stat.gid : inode->gid;
+	if (!inode->directory && (op->set_owner || op->set_group)) {
+		inode->mode &= ~(uint32_t)(S_ISUID | S_ISGID);
+	}
+	if (op->set_mode) {
+		inode->mode = (inode->mode & S_IFMT) | (op->stat.mode & 07777);
+	}
+	return 0;
+}
+
 static int mem_set_stat(struct mem_share *share, struct files_op *op)
 {
 	struct mem_inode *inode = op->node->inode;
 	const struct files_stat *set = &op->stat;
+	int r = op->set_mode || op->set_owner || op->set_group
+			? mem_set_owner(op, inode)
+			: 0;
 
+	if (r < 0) {
+		return r;
+	}
 	if (set->create_time) {
 		inode->create_time = set->create_time;
 	}
@@ -418,7 +521,7 @@ static int mem_readdir(struct mem_share *share, struct files_op *op)
 		if (!to->name) {
 			break;
 		}
-		mem_stat(share, entry->inode, NULL, &to->stat);
+		mem_stat(share, entry->inode, NULL, node->posix, &to->stat);
 		node->cookie = entry->cookie;
 		op->entry_count++;
 	}
@@ -443,7 +546,7 @@ static int mem_streams(struct mem_share *share, struct files_op *op)
 		if (!to->name) {
 			break;
 		}
-		mem_stat(share, inode, stream, &to->stat);
+		mem_stat(share, inode, stream, false, &to->stat);
 		op->entry_count++;
 	}
 	return 0;
@@ -483,6 +586,9 @@ static int mem_may_replace(struct files_op *op, struct mem_place *place,
 	if (!op->replace) {
 		return -EEXIST;
 	}
+	if (op->node->posix && old->directory && inode->directory) {
+		return old->entry_count > 0 ? -ENOTEMPTY : 0;
+	}
 	if (old->directory || inode->directory) {
 		return old->directory ? -EISDIR : -ENOTDIR;
 	}
@@ -513,6 +619,20 @@ static int mem_rename_stream(struct files_op *op)
 	return 0;
 }
 
+/* Writes the path of a name; its length. */
+static size_t mem_path_of(
+	const struct mem_entry *entry, char *ret_path, size_t size)
+{
+	const struct mem_entry *up = entry->parent ? entry->parent->up : NULL;
+	size_t n = up ? mem_path_of(up, ret_path, size) : 0;
+
+	if (n >= size) {
+		return n;
+	}
+	return n + (size_t)snprintf(ret_path + n, size - n, "%s%s",
+			   n ? "/" : "", entry->name);
+}
+
 static int mem_rename(struct mem_share *share, struct files_op *op, bool move)
 {
 	struct files_node *node = op->node;
@@ -525,11 +645,15 @@ static int mem_rename(struct mem_share *share, struct files_op *op, bool move)
 	if (move && op->stream) {
 		return mem_rename_stream(op);
 	}
-	r = mem_walk(share, op->path, op->open.nocase, &place, op->actual_name,
-		sizeof op->actual_name);
-	op->parent_missing = r == -ENOENT;
+	r = mem_walk(share, op->path, mem_how(op, node->posix), &place,
+		op->actual_name, sizeof op->actual_name);
+	op->parent_missing = r == -ENOENT || r == -ENOTDIR;
+	op->link_end = r == -ELOOP ? (size_t)(place.name - op->path) : 0;
 	if (r < 0) {
 		return r;
+	}
+	if (!move && inode->directory) {
+		return -EISDIR;
 	}
 	if (!old || !old->parent || place.root ||
 		(inode->directory && mem_below(place.directory, inode))) {
@@ -540,6 +664,12 @@ static int mem_rename(struct mem_share *share, struct files_op *op, bool move)
 		if (r < 0) {
 			return r;
 		}
+	}
+	/* Two names of one file: rename(2) and link(2) leave both. */
+	if (place.entry && place.entry != old && place.entry->inode == inode &&
+		(node->posix || !move)) {
+		mem_path_of(old, op->actual_name, sizeof op->actual_name);
+		return 0;
 	}
 	if (place.entry && place.entry != old) {
 		mem_unlink(place.entry);
@@ -609,6 +739,11 @@ static int mem_statfs(struct mem_share *share, struct files_op *op)
 		.name_max = 255,
 		.serial = share->device,
 		.files = share->next_number,
+		.transfer_size = MEM_CHUNK,
+		.blocks = share->capacity / MEM_CHUNK,
+		.blocks_free = (share->capacity - share->used) / MEM_CHUNK,
+		.blocks_available = (share->capacity - share->used) / MEM_CHUNK,
+		.fsid = share->device,
 		.sparse = true,
 		.read_only = share->port.read_only,
 		.clone = true,
@@ -659,7 +794,8 @@ static int mem_run(struct mem_share *share, struct files_op *op)
 	case FILES_CLOSE:
 		return mem_close(op);
 	case FILES_STAT:
-		mem_stat(share, op->node->inode, op->node->stream, &op->stat);
+		mem_stat(share, op->node->inode, op->node->stream,
+			op->node->posix, &op->stat);
 		return 0;
 	case FILES_LOOKUP:
 		return mem_lookup(share, op);
@@ -684,8 +820,8 @@ static int mem_run(struct mem_share *share, struct files_op *op)
 	case FILES_GET_EA:
 		return mem_get_ea(op);
 	case FILES_SET_EA:
-		return mem_ea_set(
-			op->node->inode, op->name, op->data, op->size);
+		return mem_ea_set(op->node->inode, op->name, !op->node->posix,
+			op->data, op->size);
 	case FILES_STATFS:
 		return mem_statfs(share, op);
 	default:

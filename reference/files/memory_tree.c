@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "files/reparse.h"
 #include "ports/text.h"
 
 struct mem_inode *mem_inode_create(
@@ -108,7 +109,14 @@ static int mem_append(char *text, size_t size, const char *name)
 	return 0;
 }
 
-int mem_walk(struct mem_share *share, const char *path, bool nocase,
+mode_t mem_reparse_type(const struct mem_inode *inode)
+{
+	const struct mem_bytes *blob = &inode->blobs[FILES_BLOB_REPARSE];
+
+	return reparse_type(wire_view_of(blob->p, blob->n));
+}
+
+int mem_walk(struct mem_share *share, const char *path, unsigned int how,
 	struct mem_place *ret_place, char *ret_actual, size_t size)
 {
 	struct mem_place place = {share->root, NULL, path, *path == 0};
@@ -124,7 +132,7 @@ int mem_walk(struct mem_share *share, const char *path, bool nocase,
 		}
 		memcpy(name, place.name, n);
 		name[n] = 0;
-		place.entry = mem_find(place.directory, name, nocase);
+		place.entry = mem_find(place.directory, name, how & MEM_NOCASE);
 		r = mem_append(ret_actual, size,
 			place.entry ? place.entry->name : name);
 		if (r < 0) {
@@ -133,8 +141,15 @@ int mem_walk(struct mem_share *share, const char *path, bool nocase,
 		if (place.name[n] == 0) {
 			break;
 		}
+		if (place.entry && how & MEM_POSIX &&
+			S_ISLNK(mem_reparse_type(place.entry->inode))) {
+			place.name += n;
+			*ret_place = place;
+			return -ELOOP;
+		}
 		if (!place.entry || !place.entry->inode->directory) {
-			return -ENOENT;
+			return place.entry && how & MEM_POSIX ? -ENOTDIR
+							      : -ENOENT;
 		}
 		place.directory = place.entry->inode;
 		place.name += n + 1;
@@ -329,14 +344,15 @@ static int mem_ea_add(struct mem_inode *inode, const char *name)
 	return 0;
 }
 
-int mem_ea_set(
-	struct mem_inode *inode, const char *name, const uint8_t *p, size_t n)
+int mem_ea_set(struct mem_inode *inode, const char *name, bool nocase,
+	const uint8_t *p, size_t n)
 {
 	size_t i = 0;
 	int r;
 
 	while (i < inode->ea_count &&
-		!text_equal_nocase(inode->eas[i].name, name)) {
+		(nocase ? !text_equal_nocase(inode->eas[i].name, name)
+			: strcmp(inode->eas[i].name, name) != 0)) {
 		i++;
 	}
 	if (n == 0) {

@@ -6,6 +6,8 @@
 #ifndef SMB3X_FILES_MEMORY_TREE_H
 #define SMB3X_FILES_MEMORY_TREE_H
 
+#include <sys/types.h>
+
 #include "files/memory_data.h"
 #include "ports/files.h"
 
@@ -62,6 +64,7 @@ struct files_node {
 	struct mem_stream *stream; /* held; NULL: unnamed data */
 	struct mem_entry *entry;   /* held; NULL: the root */
 	uint64_t cookie;           /* of the last entry that READDIR gave */
+	bool posix;                /* the view that it was opened with */
 };
 
 struct mem_share {
@@ -86,11 +89,19 @@ struct mem_place {
 	bool root;
 };
 
-/* 0 also when only the last component is missing; -ENOENT, -ENAMETOOLONG.
+/* How a path is walked. */
+#define MEM_NOCASE 1u
+#define MEM_POSIX 2u /* no link is followed */
+
+/* 0 also when only the last component is missing; -ENOENT, -ENAMETOOLONG;
+ * MEM_POSIX: -ELOOP, one before the last is a link, and name is behind it;
+ * -ENOTDIR: it is something else.
  * ret_actual (size bytes) receives the path as stored, the last component as
  * asked when it is missing. */
-int mem_walk(struct mem_share *share, const char *path, bool nocase,
+int mem_walk(struct mem_share *share, const char *path, unsigned int how,
 	struct mem_place *ret_place, char *ret_actual, size_t size);
+/* The type that its reparse point stands for; 0: none. */
+mode_t mem_reparse_type(const struct mem_inode *inode);
 
 /* Adds a name; takes over the caller's hold of inode on success. */
 int mem_link(struct mem_inode *directory, const char *name,
@@ -108,8 +119,8 @@ int mem_stream_add(struct mem_share *share, struct mem_inode *inode,
 void mem_stream_remove(struct mem_inode *inode, struct mem_stream *stream);
 
 int mem_bytes_set(struct mem_bytes *bytes, const uint8_t *p, size_t n);
-int mem_ea_set(
-	struct mem_inode *inode, const char *name, const uint8_t *p, size_t n);
+int mem_ea_set(struct mem_inode *inode, const char *name, bool nocase,
+	const uint8_t *p, size_t n);
 void mem_ea_clear(struct mem_inode *inode);
 
 #endif

@@ -31,6 +31,8 @@
  *   one without open.no_follow, is -ELOOP, and link_end says where.
  *   FILES_CREATE_NEW meets a last one with -EEXIST.
  *
+ *   Truncation leaves streams and EAs alone.
+ *
  *   open.mode is what the file gets (07777; no umask; default ACLs and setgid
  *   directories do their work), and open.dos_attributes is not looked at.
  *
@@ -175,7 +177,8 @@ struct files_op {
 	bool truncated;          /* out of OPEN: it was overwritten */
 	bool parent_missing;     /* -ENOENT of OPEN, LOOKUP, RENAME, LINK: a
 				  * component before the last is not there or
-				  * is no directory */
+				  * is no directory; posix: the latter is
+				  * -ENOTDIR, with this too */
 	size_t link_end;         /* -ENOENT of OPEN with FILES_OPEN_EXISTING:
 				  * so many bytes of path lead to a reparse
 				  * point that is a symbolic link; 0 = none
