@@ -45,8 +45,7 @@ CONF_TEST(posix, share_without, "a share without the extensions ignores them",
 	stop_ok(t, r, PSX_TREE_0002);
 	check(t, r, !posix_answered(r), PSX_TREE_0002,
 		"no POSIX context in the response");
-	check_status(t, posix_query(file_of(r)), STATUS_INVALID_INFO_CLASS,
-		PSX_TREE_0002);
+	check_refused(t, posix_query(file_of(r)), PSX_TREE_0002);
 }
 
 CONF_TEST(posix, pipes, "the share of pipes ignores the context",
