@@ -56,9 +56,12 @@ BUILD_HTML = ruby spec/ext/build-html.rb $(1) spec/theme \
   $(OUT)/trace.json $(OUT)/requirements.json $(DOC_WIRE) $(DOC_FILES)
 
 $(DOC_WIRE)/stamp: $(wildcard spec/wire/*.yaml tools/wiregen/*.py) \
-  spec/ext/wire-docs
+  spec/ext/wire-docs spec/ext/wire-examples $(wildcard spec/*/examples.yaml)
 	@mkdir -p $(@D)
 	@$(PYTHON) spec/ext/wire-docs $(@D) $(wildcard spec/wire/*.yaml)
+	@for e in $(wildcard spec/*/examples.yaml); do \
+	  $(PYTHON) spec/ext/wire-examples $(@D) $$e captures/foreign \
+	  $(wildcard spec/wire/*.yaml) || exit 1; done
 	@touch $@
 
 $(DOCS)/index.html: $(OUT)/rules.stamp $(DOC_WIRE)/stamp $(DOC_TOOLS) \
