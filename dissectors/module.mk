@@ -4,7 +4,8 @@
 # sentences of the rules: the dissector shows them when they lie beside it.
 
 DISSECTOR_PARTS := $(patsubst %,dissectors/lua/%.lua, \
-  pdu connection judging core_messages core_commands learn report frame)
+  pdu connection judging core_messages core_commands posix_open posix_info \
+  learn report frame)
 
 $(OUT)/smb3x.lua: dissectors/assemble $(DISSECTOR_PARTS) dissectors/module.mk
 	@mkdir -p $(@D)

@@ -5,7 +5,10 @@
 -- whole: NEGOTIATE was seen, so that message ids and credits can be counted;
 -- it ends when a message could not be decrypted.
 
-local connections, verdicts, totals
+-- handles: opens of all connections by session and FileId, because channels
+-- share them.
+
+local connections, verdicts, totals, handles
 
 local function connection_of(stream)
 	local conn = connections[stream]
@@ -18,6 +21,17 @@ local function connection_of(stream)
 		connections[stream] = conn
 	end
 	return conn
+end
+
+local function handle_key(pdu, at)
+	return pdu.session_id .. "/" .. u64(pdu, at) .. u64(pdu, at + 8)
+end
+
+-- The open that a request names, as far as it is known.
+local function handle_of(pdu)
+	local at = FILE_AT[pdu.command]
+	return at and has(pdu, at, 16) and not ones_at(pdu, at) and
+		handles[handle_key(pdu, at)] or nil
 end
 
 local function tree_key(pdu)

@@ -63,11 +63,6 @@ function requests.header(_, pdu, bad)
 	end
 end
 
--- Where the FileId of a request is.
-local FILE_AT = {[CLOSE] = 72, [FLUSH] = 72, [READ] = 80, [WRITE] = 80,
-	[LOCK] = 72, [IOCTL] = 72, [QUERY_DIRECTORY] = 72, [CHANGE_NOTIFY] = 72,
-	[QUERY_INFO] = 88, [SET_INFO] = 80}
-
 function requests.compound(_, pdu, bad)
 	bad(pdu.place == 1 and pdu.next ~= 0 and pdu.related, "COMPOUND-0018",
 		"the first request of a compound has " ..

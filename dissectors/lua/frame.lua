@@ -43,6 +43,9 @@ local function judge_pdu(conn, pdu, frame, found)
 		check(conn, pdu, bad)
 	end
 	judge_body(conn, pdu, bad)
+	for _, told in ipairs(pdu.notes or {}) do
+		found.notes[#found.notes + 1] = told
+	end
 	if not pdu.response then
 		learn_request(conn, pdu, frame)
 	elseif pdu.status ~= PENDING then
@@ -104,7 +107,7 @@ end
 
 local function judge_frame(pinfo)
 	local stream = tcp_stream()
-	local found = {}
+	local found = {notes = {}}
 	if stream then
 		local conn = connection_of(stream.value)
 		for _, pdu in ipairs(pdus_of(conn, pinfo)) do
@@ -117,6 +120,7 @@ end
 
 function proto.init()
 	connections, verdicts, totals = {}, {}, {}
+	handles = {}
 end
 
 function proto.dissector(tvb, pinfo, tree)
@@ -125,10 +129,13 @@ function proto.dissector(tvb, pinfo, tree)
 	end
 	local found = verdicts[pinfo.number] or judge_frame(pinfo)
 	verdicts[pinfo.number] = found
-	if #found > 0 then
+	if #found > 0 or #found.notes > 0 then
 		local subtree = tree:add(proto)
 		for _, verdict in ipairs(found) do
 			show(subtree, verdict)
+		end
+		for _, told in ipairs(found.notes) do
+			subtree:add(told.field, told.text):set_generated()
 		end
 	end
 end

@@ -25,6 +25,19 @@ local function also(table, command, judge)
 	end
 end
 
+-- What a frame shows beside broken rules: a field and its text.
+local fields = {}
+local function field(name, title)
+	fields[#fields + 1] = ProtoField.string("smb3x." .. name, title)
+	return fields[#fields]
+end
+
+local function tell(pdu, what, text, ...)
+	pdu.notes = pdu.notes or {}
+	pdu.notes[#pdu.notes + 1] = {field = what,
+		text = select("#", ...) > 0 and string.format(text, ...) or text}
+end
+
 -- The rules that an area's files judge: a group and its numbers per line.
 local judged = {}
 local function judges(area, severity, rules)
@@ -36,3 +49,6 @@ local function judges(area, severity, rules)
 		end
 	end
 end
+
+-- What the parts of area PSX share.
+local posix = {}

@@ -48,6 +48,11 @@ local STRUCTURE_SIZES = {
 	{33, 9}, {32, 9}, {41, 9}, {33, 2}, {24, 24},
 }
 
+-- Where the FileId of a request is.
+local FILE_AT = {[CLOSE] = 72, [FLUSH] = 72, [READ] = 80, [WRITE] = 80,
+	[LOCK] = 72, [IOCTL] = 72, [QUERY_DIRECTORY] = 72, [CHANGE_NOTIFY] = 72,
+	[QUERY_INFO] = 88, [SET_INFO] = 80}
+
 local function u16(pdu, at)
 	return pdu.range(at, 2):le_uint()
 end

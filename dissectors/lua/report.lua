@@ -5,7 +5,10 @@
 local rule_field = ProtoField.string("smb3x.rule", "Rule")
 local who_field = ProtoField.string("smb3x.who", "Broken by")
 local sentence_field = ProtoField.string("smb3x.sentence", "Sentence")
-proto.fields = {rule_field, who_field, sentence_field}
+for _, own in ipairs({rule_field, who_field, sentence_field}) do
+	fields[#fields + 1] = own
+end
+proto.fields = fields
 
 local experts = {}
 local expert_list = {}
