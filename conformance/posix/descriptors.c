@@ -7,8 +7,7 @@
 
 #include "posix/posix.h"
 
-/* --- SIDs and security descriptors -----------------------------------------
- */
+/* --- SIDs and security descriptors ------------------------------------- */
 
 struct wire_view sid_of(struct test *t, uint8_t authority,
 	const uint32_t *sub_authorities, unsigned int count)
@@ -100,8 +99,7 @@ struct reply *posix_chmod(struct file *file, uint32_t mode)
 		mode_descriptor(file->peer->t, mode));
 }
 
-/* --- reparse points --------------------------------------------------------
- */
+/* --- reparse points ---------------------------------------------------- */
 
 struct wire_view reparse_buffer(
 	struct test *t, uint32_t tag, struct wire_view data)

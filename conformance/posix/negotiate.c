@@ -220,7 +220,7 @@ static void smb1_negotiate(struct peer *a)
 {
 	static const uint8_t request[] = {0xff, 'S', 'M', 'B', 0x72, [9] = 0x18,
 		[10] = 0x53, [11] = 0xc8, [26] = 0xff, [27] = 0xfe, [32] = 0,
-		12, 0, 0x02, 'S', 'M', 'B', ' ', '2', '.', '?', '?', '?', 0};
+		11, 0, 0x02, 'S', 'M', 'B', ' ', '2', '.', '?', '?', '?', 0};
 
 	peer_send_raw(a, wire_view_of(request, sizeof(request)));
 }
@@ -244,7 +244,7 @@ CONF_TEST(posix, after_smb1_negotiate,
 		PSX_NEGOTIATE_0007);
 }
 
-/* --- channels ------------------------------------------------------------- */
+/* --- channels ---------------------------------------------------------- */
 
 /* A second connection of the session that offers no extensions. */
 static struct peer *channel_without(struct peer *a)

@@ -59,8 +59,7 @@ static struct file *top_of(struct peer *a)
 		a, "", FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES);
 }
 
-/* --- every character of ASCII -----------------------------------------------
- */
+/* --- every character of ASCII ------------------------------------------ */
 
 static const struct character_row {
 	const char *name;
@@ -123,8 +122,7 @@ CHARACTER_TABLE(
 	character_inside, "a%cb", "a name with a character in the middle")
 CHARACTER_TABLE(character_last, "ab%c", "a name that ends with a character")
 
-/* --- names that mean something elsewhere ------------------------------------
- */
+/* --- names that mean something elsewhere ------------------------------- */
 
 static const struct literal_row {
 	const char *name;
@@ -193,8 +191,7 @@ CONF_TABLE(posix, literal_name, literal_rows,
 	check_name(t, a, top_of(a), row->file, row->rule);
 }
 
-/* --- names that are refused --------------------------------------------------
- */
+/* --- names that are refused -------------------------------------------- */
 
 static const struct bad_row {
 	const char *name;
@@ -297,8 +294,7 @@ CONF_TABLE(posix, ill_formed_name, unit_rows,
 		row->nothing);
 }
 
-/* --- length
- * ------------------------------------------------------------------- */
+/* --- length ------------------------------------------------------------ */
 
 static const struct length_row {
 	const char *name;
@@ -345,22 +341,35 @@ CONF_TEST(posix, deep_path, "a path of 2000 bytes leads to its file",
 	struct peer *a = posix_client(t);
 	char path[2100] = "";
 
-	for (unsigned int i = 0; i < 8; i++) {
+	for (unsigned int i = 0; i < 10; i++) {
 		size_t n = strlen(path);
 
 		if (i > 0) {
 			path[n++] = '/';
 		}
-		memset(path + n, 'a' + (int)i, 240);
-		path[n + 240] = '\0';
+		memset(path + n, 'a' + (int)i, 200);
+		path[n + 200] = '\0';
 		posix_make_directory(a, path, 0755);
 	}
 	strcat(path, "/x");
 	check_ok(t, posix_create(a, path, 0640, NULL), PSX_PATH_0005);
 }
 
-/* --- case
- * ----------------------------------------------------------------------- */
+CONF_TEST(posix, directory_name_length,
+	"the name of a directory too may have 255 bytes", RULES(PSX_PATH_0016),
+	NEEDS(POSIX_EXTENSIONS))
+{
+	struct peer *a = posix_client(t);
+	char name[256];
+
+	memset(name, 'a', 255);
+	name[255] = '\0';
+	struct reply *r = posix_create(a, name, 0755,
+		&(struct create_options){.options = FILE_DIRECTORY_FILE});
+	check_ok(t, r, PSX_PATH_0016);
+}
+
+/* --- case -------------------------------------------------------------- */
 
 static const struct pair_row {
 	const char *name;
@@ -416,7 +425,7 @@ CONF_TABLE(posix, two_names, pair_rows,
 	check_rule(t, NULL, both, row->make, "both names are listed");
 }
 
-/* --- separators ----------------------------------------------------------- */
+/* --- separators -------------------------------------------------------- */
 
 CONF_TEST(posix, backslash_separates_nothing,
 	"\"d\\x\" is one name, beside the file x in the directory d",
@@ -459,8 +468,7 @@ CONF_TEST(posix, no_stream, "\"x:s\" is a file and no stream of x",
 		PSX_PATH_0007);
 }
 
-/* --- names that are returned ------------------------------------------------
- */
+/* --- names that are returned ------------------------------------------- */
 
 static const struct {
 	const char *name;

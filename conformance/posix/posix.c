@@ -27,8 +27,7 @@ struct peer *posix_client(struct test *t)
 	return posix_client_with(t, NULL);
 }
 
-/* --- opens -----------------------------------------------------------------
- */
+/* --- opens ------------------------------------------------------------- */
 
 static const struct wire_view nothing;
 
@@ -142,8 +141,7 @@ struct smb2_create_posix_response posix_answer(const struct reply *create)
 	return answer;
 }
 
-/* --- class 0x64 ------------------------------------------------------------
- */
+/* --- class 0x64 -------------------------------------------------------- */
 
 struct reply *posix_query(struct file *file)
 {
@@ -267,8 +265,7 @@ unsigned int posix_count(const struct reply *list)
 	return n;
 }
 
-/* --- changing --------------------------------------------------------------
- */
+/* --- changing ---------------------------------------------------------- */
 
 struct reply *posix_rename_name(
 	struct file *file, struct wire_view name, bool replace)
