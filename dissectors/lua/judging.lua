@@ -25,7 +25,7 @@ local function also(table, command, judge)
 	end
 end
 
--- What a frame shows beside broken rules: a field and its text.
+-- What a frame shows beside broken rules: a field, its text.
 local fields = {}
 local function field(name, title)
 	fields[#fields + 1] = ProtoField.string("smb3x." .. name, title)
@@ -35,7 +35,7 @@ end
 local function tell(pdu, what, text, ...)
 	pdu.notes = pdu.notes or {}
 	pdu.notes[#pdu.notes + 1] = {field = what,
-		text = select("#", ...) > 0 and string.format(text, ...) or text}
+		text = select("#", ...) > 0 and text:format(...) or text}
 end
 
 -- The rules that an area's files judge: a group and its numbers per line.
