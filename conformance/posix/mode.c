@@ -19,7 +19,7 @@ static struct reply *make(struct peer *a, uint32_t options, uint32_t mode)
 {
 	return posix_create(a, "x", mode,
 		&(struct create_options){
-			.access = FILE_READ_ATTRIBUTES | DELETE,
+			.access = FILE_READ_ATTRIBUTES | WRITE_DAC,
 			.disposition = DISPOSITION(FILE_CREATE),
 			.options = options});
 }
@@ -42,6 +42,7 @@ static void check_mode(
 	uint32_t stored = posix_info(file_of(r)).posix_mode;
 	check_number(t, r, stored, answered, "POSIXMode of the new object",
 		PSX_MODE_0004);
+	posix_chmod(file_of(r), 0700); /* so that it can be removed */
 }
 
 CONF_TABLE(posix, new_file, mode_rows,

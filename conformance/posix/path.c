@@ -101,7 +101,7 @@ static void check_characters(struct test *t, const char *characters,
 	for (const char *c = characters; *c != '\0'; c++) {
 		snprintf(name, sizeof(name), format, *c);
 		if (strcmp(name, ".") == 0) { /* the directory itself */
-			strcpy(name, "...");
+			snprintf(name, sizeof(name), "...");
 		}
 		check_name(t, a, top, name, rule);
 	}
@@ -320,12 +320,12 @@ CONF_TABLE(posix, name_length, length_rows,
 	NEEDS(POSIX_EXTENSIONS))
 {
 	struct peer *a = posix_client(t);
-	char name[1024] = "";
+	const char *name = "";
 
 	for (unsigned int i = 0; i < row->count; i++) {
-		strcat(name, row->character);
+		name = test_text(t, "%s%s", name, row->character);
 	}
-	strcat(name, row->end);
+	name = test_text(t, "%s%s", name, row->end);
 	if (row->fits) {
 		check_name(t, a, top_of(a), name, RULE_PSX_PATH_0016);
 	} else {
@@ -339,19 +339,17 @@ CONF_TEST(posix, deep_path, "a path of 2000 bytes leads to its file",
 	RULES(PSX_PATH_0005), NEEDS(POSIX_EXTENSIONS))
 {
 	struct peer *a = posix_client(t);
-	char path[2100] = "";
+	const char *path = NULL;
 
-	for (unsigned int i = 0; i < 10; i++) {
-		size_t n = strlen(path);
+	for (char c = 'a'; c < 'k'; c++) {
+		char name[201] = {0};
 
-		if (i > 0) {
-			path[n++] = '/';
-		}
-		memset(path + n, 'a' + (int)i, 200);
-		path[n + 200] = '\0';
+		memset(name, c, 200);
+		path = path == NULL ? test_text(t, "%s", name)
+				    : test_text(t, "%s/%s", path, name);
 		posix_make_directory(a, path, 0755);
 	}
-	strcat(path, "/x");
+	path = test_text(t, "%s/x", path);
 	check_ok(t, posix_create(a, path, 0640, NULL), PSX_PATH_0005);
 }
 

@@ -84,15 +84,26 @@ static void make_writable(struct peer *p, const char *path)
 	file_close(f);
 }
 
+/* To be deleted, and listed where the user may. */
+static struct reply *open_to_delete(struct peer *p, const char *path)
+{
+	struct create_options o = {
+		.access = DELETE | FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES,
+		.disposition = DISPOSITION(FILE_OPEN),
+		.options = FILE_OPEN_REPARSE_POINT};
+	struct reply *r = file_create(p, path, &o);
+
+	if (r->outcome == REPLY_ARRIVED && r->status == STATUS_ACCESS_DENIED) {
+		o.access = DELETE | FILE_READ_ATTRIBUTES;
+		r = file_create(p, path, &o);
+	}
+	return r;
+}
+
 /* path begins at the share's root, with a backslash. */
 static bool remove_tree(struct peer *p, const char *path, unsigned int depth)
 {
-	struct reply *r = file_create(p, path,
-		&(struct create_options){.access = DELETE |
-						   FILE_LIST_DIRECTORY |
-						   FILE_READ_ATTRIBUTES,
-			.disposition = DISPOSITION(FILE_OPEN),
-			.options = FILE_OPEN_REPARSE_POINT});
+	struct reply *r = open_to_delete(p, path);
 	const struct smb2_create_response *opened = r->body;
 	struct file *f;
 	bool gone;
@@ -125,16 +136,21 @@ bool share_remove(struct peer *peer, const char *path)
 static bool posix_remove(
 	struct peer *p, struct wire_view path, unsigned int depth);
 
-static struct reply *posix_open(
-	struct peer *p, struct wire_view path, uint32_t access)
+static struct reply *posix_open_to_delete(struct peer *p, struct wire_view path)
 {
 	const struct wire_view none = {NULL, 0};
+	struct create_options o = {
+		.access = DELETE | FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES,
+		.disposition = DISPOSITION(FILE_OPEN),
+		.options = FILE_OPEN_REPARSE_POINT,
+		.contexts = posix_contexts(p->t, 0, none)};
+	struct reply *r = file_create_name(p, path, &o);
 
-	return file_create_name(p, path,
-		&(struct create_options){.access = access,
-			.disposition = DISPOSITION(FILE_OPEN),
-			.options = FILE_OPEN_REPARSE_POINT,
-			.contexts = posix_contexts(p->t, 0, none)});
+	if (r->outcome == REPLY_ARRIVED && r->status == STATUS_ACCESS_DENIED) {
+		o.access = DELETE | FILE_READ_ATTRIBUTES;
+		r = file_create_name(p, path, &o);
+	}
+	return r;
 }
 
 /* Removes what one listing names; whether there may be more. */
@@ -169,8 +185,7 @@ static bool posix_empty(struct peer *p, struct file *f, struct wire_view path,
 static bool posix_remove(
 	struct peer *p, struct wire_view path, unsigned int depth)
 {
-	struct reply *r = posix_open(
-		p, path, DELETE | FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES);
+	struct reply *r = posix_open_to_delete(p, path);
 	const struct smb2_create_response *opened = r->body;
 	struct file *f;
 	bool gone;
