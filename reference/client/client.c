@@ -82,10 +82,11 @@ const char *client_description(struct client *client)
 {
 	const char *cipher = wire_value_name(&SMB2_CIPHER_enum, client->cipher);
 	snprintf(client->description, sizeof(client->description),
-		"dialect 0x%04x, %s, %s", client->dialect,
+		"dialect 0x%04x, %s, %s%s", client->dialect,
 		client->sealed             ? "encrypted"
 		: client->signing_required ? "signed"
 					   : "plain",
-		client->cipher == 0 || cipher == NULL ? "no cipher" : cipher);
+		client->cipher == 0 || cipher == NULL ? "no cipher" : cipher,
+		client->posix ? ", POSIX extensions" : "");
 	return client->description;
 }

@@ -36,6 +36,7 @@ struct client_options {
 	uint16_t ciphers[4], signings[3];
 	unsigned int cipher_count, signing_count;
 	unsigned int timeout_ms; /* for one answer; 0: 30 s */
+	bool no_posix;           /* do not offer the POSIX extensions */
 };
 
 struct client;      /* a connection with its session */
@@ -80,6 +81,9 @@ const struct client_stat *client_file_stat(const struct client_file *file);
 /* One request; the count may be smaller than n. 0 = end of file. */
 ssize_t client_read(
 	struct client_file *file, uint64_t offset, void *ret_data, size_t n);
+/* One request; the count may be smaller than n. */
+ssize_t client_write(
+	struct client_file *file, uint64_t offset, const void *data, size_t n);
 
 /*
  * Whole transfers, with as many requests under way as credits allow. source

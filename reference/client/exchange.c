@@ -11,6 +11,9 @@
 
 #define HEADER_SIZE 64
 #define CREDIT_BYTES 65536
+/* Fields of the header that are set when the rest is encoded. 2.2.1 */
+#define FLAGS_AT 16
+#define NEXT_AT 20
 
 static bool is_sealed(
 	const struct client *client, const struct client_tree *tree)
@@ -67,6 +70,24 @@ static int send_sealed(struct client *client, struct wire_view plain)
 	return error;
 }
 
+/* Signs each element of a compound by itself. 3.2.4.1.1 */
+static int sign_elements(struct client *client, uint8_t *bytes, size_t n)
+{
+	size_t at = 0;
+	for (;;) {
+		uint32_t next = wire_get32(bytes + at + NEXT_AT);
+		size_t end = next == 0 ? n : at + next;
+		uint32_t flags = wire_get32(bytes + at + FLAGS_AT);
+		wire_put32(bytes + at + FLAGS_AT, flags | SMB2_FLAGS_SIGNED);
+		int error = crypto_sign(
+			&client->keys.signing, bytes + at, end - at);
+		if (error < 0 || next == 0) {
+			return error;
+		}
+		at = end;
+	}
+}
+
 static int send_message(struct client *client, struct client_tree *tree,
 	uint16_t command, uint8_t *bytes, size_t n)
 {
@@ -74,9 +95,7 @@ static int send_message(struct client *client, struct client_tree *tree,
 		return send_sealed(client, wire_view_of(bytes, n));
 	}
 	if (is_signed(client, command)) {
-		wire_put32(
-			bytes + 16, wire_get32(bytes + 16) | SMB2_FLAGS_SIGNED);
-		int error = crypto_sign(&client->keys.signing, bytes, n);
+		int error = sign_elements(client, bytes, n);
 		if (error < 0) {
 			return error;
 		}
@@ -91,15 +110,43 @@ static int send_message(struct client *client, struct client_tree *tree,
 	return connection_send(client, wire_view_of(bytes, n));
 }
 
-static int encode_message(const struct smb2_header *header,
-	const struct wire_type *type, const void *body, uint8_t **ret_bytes,
+static int encode_element(struct wire_buf *out,
+	const struct smb2_header *header, const struct chain_link *link)
+{
+	int error = smb2_header_encode(header, out);
+	if (error == 0) {
+		error = wire_encode_message(link->type, link->body, out);
+	}
+	return error;
+}
+
+static int encode_elements(struct wire_buf *out,
+	const struct smb2_header *headers, const struct chain_link *links,
+	size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t start = out->n;
+		int error = encode_element(out, &headers[i], &links[i]);
+		if (error < 0) {
+			return error;
+		}
+		if (i + 1 < count) {
+			wire_buf_zero(out, -(out->n - start) & 7);
+			if (out->p != NULL) {
+				wire_put32(out->p + start + NEXT_AT,
+					(uint32_t)(out->n - start));
+			}
+		}
+	}
+	return out->error;
+}
+
+static int encode_message(const struct smb2_header *headers,
+	const struct chain_link *links, size_t count, uint8_t **ret_bytes,
 	size_t *ret_n)
 {
 	struct wire_buf size = {0};
-	int error = smb2_header_encode(header, &size);
-	if (error == 0) {
-		error = wire_encode_message(type, body, &size);
-	}
+	int error = encode_elements(&size, headers, links, count);
 	if (error < 0) {
 		return error;
 	}
@@ -108,10 +155,7 @@ static int encode_message(const struct smb2_header *header,
 		return -ENOMEM;
 	}
 	struct wire_buf out = {.p = bytes, .cap = size.n};
-	error = smb2_header_encode(header, &out);
-	if (error == 0) {
-		error = wire_encode_message(type, body, &out);
-	}
+	error = encode_elements(&out, headers, links, count);
 	if (error < 0) {
 		free(bytes);
 		return error;
@@ -151,9 +195,10 @@ static int verify_answer(struct client *client, struct wire_view pdu,
 	return 0;
 }
 
-/* One element of a message; takes over *bytes when it is awaited. */
-static int accept_answer(struct client *client, uint8_t **bytes,
-	struct wire_view pdu, bool was_sealed)
+/* One element of a message. When it is awaited, its bytes are copied, or taken
+ * over with *whole, which is NULL for a part of a compound. */
+static int accept_answer(struct client *client, struct wire_view pdu,
+	bool was_sealed, uint8_t **whole)
 {
 	struct smb2_header header;
 	if (smb2_header_decode(pdu, &header) < 0 ||
@@ -172,12 +217,43 @@ static int accept_answer(struct client *client, uint8_t **bytes,
 	if (error < 0 || header.status == STATUS_PENDING) {
 		return error;
 	}
+	if (whole != NULL) {
+		e->message = *whole;
+		e->pdu = pdu;
+		*whole = NULL;
+	} else {
+		e->message = malloc(pdu.n);
+		if (e->message == NULL) {
+			return -ENOMEM;
+		}
+		memcpy(e->message, pdu.p, pdu.n);
+		e->pdu = wire_view_of(e->message, pdu.n);
+	}
 	e->answered = true;
 	e->header = header;
-	e->pdu = pdu;
-	e->message = *bytes;
-	*bytes = NULL;
 	return 0;
+}
+
+/* The elements of a message, one after the other. 3.2.5.1.9 */
+static int accept_elements(struct client *client, struct wire_view rest,
+	bool was_sealed, uint8_t **bytes)
+{
+	bool alone = rest.n >= HEADER_SIZE && wire_get32(rest.p + NEXT_AT) == 0;
+	for (;;) {
+		size_t next =
+			rest.n < HEADER_SIZE ? 0 : wire_get32(rest.p + NEXT_AT);
+		if (next > rest.n || next % 8 != 0) {
+			return client_complain(client, -EPROTO,
+				"a compounded answer has a broken header");
+		}
+		int error = accept_answer(client,
+			wire_view_of(rest.p, next == 0 ? rest.n : next),
+			was_sealed, alone ? bytes : NULL);
+		if (error < 0 || next == 0) {
+			return error;
+		}
+		rest = wire_view_of(rest.p + next, rest.n - next);
+	}
 }
 
 static int receive_plain(struct client *client, uint8_t *bytes, size_t n,
@@ -210,7 +286,7 @@ static int receive_one(struct client *client)
 	bool was_sealed = false;
 	error = receive_plain(client, bytes, n, &plain, &was_sealed);
 	if (error == 0) {
-		error = accept_answer(client, &bytes, plain, was_sealed);
+		error = accept_elements(client, plain, was_sealed, &bytes);
 	}
 	free(bytes);
 	return error;
@@ -225,52 +301,97 @@ static int wait_for_credits(struct client *client, unsigned int charge)
 		}
 		int error = receive_one(client);
 		if (error < 0) {
+			client->broken = true;
 			return error;
 		}
 	}
 	return 0;
 }
 
-int exchange_begin(struct client *client, struct client_tree *tree,
-	uint16_t command, size_t payload, const struct wire_type *type,
-	const void *body, struct exchange **ret_exchange)
+static int keep_exchanges(struct client *client,
+	const struct smb2_header *headers, size_t count,
+	struct exchange **ret_exchanges)
 {
-	uint16_t charge = charge_of(client, payload);
-	unsigned int cost = charge == 0 ? 1 : charge;
+	for (size_t i = 0; i < count; i++) {
+		struct exchange *e = calloc(1, sizeof(*e));
+		if (e == NULL) {
+			while (i-- > 0) {
+				exchange_end(client, ret_exchanges[i]);
+			}
+			return -ENOMEM;
+		}
+		e->message_id = headers[i].message_id;
+		e->command = headers[i].command;
+		e->next = client->exchanges;
+		client->exchanges = e;
+		ret_exchanges[i] = e;
+	}
+	return 0;
+}
+
+static void fill_headers(const struct client *client,
+	const struct client_tree *tree, const struct chain_link *links,
+	size_t count, struct smb2_header *ret_headers)
+{
+	uint64_t id = client->next_message_id;
+	for (size_t i = 0; i < count; i++) {
+		ret_headers[i] = (struct smb2_header){
+			.credit_charge = charge_of(client, links[i].payload),
+			.command = links[i].command,
+			.credits = CLIENT_CREDITS_WANTED,
+			.flags = i == 0 ? 0 : SMB2_FLAGS_RELATED_OPERATIONS,
+			.message_id = id,
+			.tree_id = tree == NULL ? 0 : tree->id,
+			.session_id = client->session_id,
+		};
+		uint16_t charge = ret_headers[i].credit_charge;
+		id += charge == 0 ? 1 : charge;
+	}
+}
+
+int exchange_chain(struct client *client, struct client_tree *tree,
+	const struct chain_link *links, size_t count,
+	struct exchange **ret_exchanges)
+{
+	unsigned int cost = 0;
+	for (size_t i = 0; i < count; i++) {
+		uint16_t charge = charge_of(client, links[i].payload);
+		cost += charge == 0 ? 1 : charge;
+	}
 	int error = wait_for_credits(client, cost);
 	if (error < 0) {
 		return error;
 	}
-	struct smb2_header header = {
-		.credit_charge = charge,
-		.command = command,
-		.credits = CLIENT_CREDITS_WANTED,
-		.message_id = client->next_message_id,
-		.tree_id = tree == NULL ? 0 : tree->id,
-		.session_id = client->session_id,
-	};
+	struct smb2_header headers[CLIENT_CHAIN_MAX];
+	fill_headers(client, tree, links, count, headers);
 	uint8_t *bytes = NULL;
 	size_t n = 0;
-	error = encode_message(&header, type, body, &bytes, &n);
+	error = encode_message(headers, links, count, &bytes, &n);
 	if (error < 0) {
 		return error;
 	}
-	struct exchange *e = calloc(1, sizeof(*e));
-	error = e == NULL ? -ENOMEM
-			  : send_message(client, tree, command, bytes, n);
+	error = keep_exchanges(client, headers, count, ret_exchanges);
+	if (error == 0) {
+		error = send_message(client, tree, links[0].command, bytes, n);
+		client->broken = error < 0;
+		for (size_t i = 0; error < 0 && i < count; i++) {
+			exchange_end(client, ret_exchanges[i]);
+		}
+	}
 	free(bytes);
-	if (error < 0) {
-		free(e);
-		return error;
+	if (error == 0) {
+		client->next_message_id += cost;
+		client->credits -= cost;
 	}
-	e->message_id = header.message_id;
-	e->command = command;
-	e->next = client->exchanges;
-	client->exchanges = e;
-	client->next_message_id += cost;
-	client->credits -= cost;
-	*ret_exchange = e;
-	return 0;
+	return error;
+}
+
+int exchange_begin(struct client *client, struct client_tree *tree,
+	uint16_t command, size_t payload, const struct wire_type *type,
+	const void *body, struct exchange **ret_exchange)
+{
+	const struct chain_link link = {command, payload, type, body};
+	return exchange_chain(client, tree, &link, 1, ret_exchange);
 }
 
 int exchange_wait(struct client *client, struct exchange *exchange)
@@ -279,6 +400,7 @@ int exchange_wait(struct client *client, struct exchange *exchange)
 		int error = receive_one(client);
 		if (error < 0) {
 			client->status = 0;
+			client->broken = true;
 			return error;
 		}
 	}

@@ -10,27 +10,31 @@
 #define NAME_MAX_BYTES 65535u
 #define LIST_BYTES 65536u
 
-/* A path as SMB has it: UTF-16LE, components separated by '\'. */
-static int encode_path(const char *path, uint8_t **ret_bytes, size_t *ret_n)
+/* A path as SMB has it: UTF-16LE, components separated by '\\', or by '/' in
+ * POSIX opens, where '\\' belongs to a name. */
+int client_encode_path(
+	const char *path, bool posix, uint8_t **ret_bytes, size_t *ret_n)
 {
 	size_t room = strlen(path) * 2 + 2;
 	uint8_t *bytes = malloc(room);
-	char *copy = strdup(path);
-	int n = bytes == NULL || copy == NULL ? -ENOMEM : 0;
-	if (n == 0) {
-		for (char *p = copy; *p != '\0'; p++) {
-			*p = *p == '/' ? '\\' : *p;
-		}
-		n = wire_utf8_to_utf16(copy, bytes, room);
-	}
-	free(copy);
+	int n = bytes == NULL ? -ENOMEM : wire_utf8_to_utf16(path, bytes, room);
 	if (n < 0 || (size_t)n > NAME_MAX_BYTES) {
 		free(bytes);
 		return n < 0 ? n : -ENAMETOOLONG;
 	}
+	for (int i = 0; !posix && i < n; i += 2) {
+		if (wire_get16(bytes + i) == '/') {
+			wire_put16(bytes + i, '\\');
+		}
+	}
 	*ret_bytes = bytes;
 	*ret_n = (size_t)n;
 	return 0;
+}
+
+static int encode_path(const char *path, uint8_t **ret_bytes, size_t *ret_n)
+{
+	return client_encode_path(path, false, ret_bytes, ret_n);
 }
 
 int client_tree_connect(

@@ -4,6 +4,7 @@
 #define SMB3X_CLIENT_INTERNAL_H
 
 #include "client/client.h"
+#include "client/path.h"
 #include "crypto/crypto.h"
 #include "wire/all.h"
 
@@ -13,6 +14,9 @@
 #define CLIENT_CHUNK (1u << 20)
 #define CLIENT_PIPELINE 8
 #define CLIENT_CREDITS_WANTED 512
+
+/* Longest chain of requests that is sent as one compound. */
+#define CLIENT_CHAIN_MAX 4
 
 /* A request that waits for its answer. */
 struct exchange {
@@ -37,27 +41,38 @@ struct client {
 	uint8_t preauth[CRYPTO_PREAUTH_SIZE];
 	uint64_t session_id;
 	bool session_valid, signing_required, sealed;
+	bool posix;  /* the extensions were negotiated */
+	bool broken; /* nothing more can be asked on this connection */
 	struct crypto_keys keys;
 	uint64_t nonce;
 	uint64_t next_message_id;
 	unsigned int credits;
 	struct exchange *exchanges;
 	uint32_t status;
+	struct path_stop stop; /* of the last STATUS_STOPPED_ON_SYMLINK */
 	char complaint[256];
-	char description[128];
+	char description[160];
 };
 
 struct client_tree {
 	struct client *client;
 	uint32_t id;
 	bool sealed;
+	bool posix; /* found to answer POSIX opens */
 };
 
 struct client_file {
 	struct client_tree *tree;
 	struct smb2_fileid id;
 	struct client_stat stat;
+	bool posix;      /* the answer had the POSIX context */
+	uint32_t action; /* what the CREATE did */
+	uint32_t mode;   /* POSIXMode of that context */
 };
+
+/* The version of the extensions that is spoken; also the name of the create
+ * context. POSIX-SMB2 2.2.3.1.8 */
+extern const uint8_t client_posix_tag[16];
 
 /* connection.c: bytes on the socket */
 int connection_open(const char *host, const char *port, int *ret_fd);
@@ -71,6 +86,20 @@ int connection_receive(
 int exchange_begin(struct client *client, struct client_tree *tree,
 	uint16_t command, size_t payload, const struct wire_type *type,
 	const void *body, struct exchange **ret_exchange);
+/*
+ * Sends related requests as one compound: a FileId of all ones in one of them
+ * is the file that the CREATE before it opened. ret_exchanges are as many as
+ * links.
+ */
+struct chain_link {
+	uint16_t command;
+	size_t payload;
+	const struct wire_type *type;
+	const void *body;
+};
+int exchange_chain(struct client *client, struct client_tree *tree,
+	const struct chain_link *links, size_t count,
+	struct exchange **ret_exchanges);
 /* Waits for its final answer; sets client->status; 0 whatever the status. */
 int exchange_wait(struct client *client, struct exchange *exchange);
 void exchange_end(struct client *client, struct exchange *exchange);
@@ -89,6 +118,10 @@ int session_negotiate(struct client *client);
 int session_setup(struct client *client);
 void session_logoff(struct client *client);
 int session_validate_negotiate(struct client_tree *tree);
+
+/* file.c: UTF-16LE; in POSIX opens '/' separates and '\\' does not. */
+int client_encode_path(
+	const char *path, bool posix, uint8_t **ret_bytes, size_t *ret_n);
 
 /* error.c */
 /* Records what broke and returns error. */

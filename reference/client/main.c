@@ -11,7 +11,15 @@
 #include "client/command.h"
 #include "client/target.h"
 
-enum { OPT_DIALECT = 256, OPT_SIGNING, OPT_CIPHER, OPT_TIMEOUT, OPT_KERBEROS };
+enum {
+	OPT_DIALECT = 256,
+	OPT_SIGNING,
+	OPT_CIPHER,
+	OPT_TIMEOUT,
+	OPT_KERBEROS,
+	OPT_POSIX,
+	OPT_ABSOLUTE,
+};
 
 static const struct option long_options[] = {
 	{"dialect", required_argument, NULL, OPT_DIALECT},
@@ -21,6 +29,8 @@ static const struct option long_options[] = {
 	{"cipher", required_argument, NULL, OPT_CIPHER},
 	{"kerberos", no_argument, NULL, OPT_KERBEROS},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
+	{"posix", required_argument, NULL, OPT_POSIX},
+	{"absolute", required_argument, NULL, OPT_ABSOLUTE},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
@@ -32,13 +42,30 @@ static const char usage_text[] =
 	"\n"
 	"commands; a URL is smb://[user[:password]@]host[:port]/share[/path]\n"
 	"  ls URL                 list a directory, or one file\n"
-	"  stat URL               sizes, times and attributes\n"
+	"  stat URL, lstat URL    all about a file, or about a link itself\n"
 	"  get URL [FILE]         fetch a file; FILE - is standard output\n"
+	"  cat URL                the same as get URL -\n"
 	"  put FILE URL           store a file; FILE - is standard input\n"
 	"  mkdir URL              make a directory\n"
 	"  rm URL                 remove a file\n"
 	"  rmdir URL              remove an empty directory\n"
-	"  mv URL PATH            rename within the share\n"
+	"  mv URL PATH            rename within the share, replacing nothing\n"
+	"  rename URL PATH        the same, replacing what is there\n"
+	"  ln URL PATH            another name for a file (hard link)\n"
+	"  symlink TARGET URL     make a symbolic link\n"
+	"  readlink URL           where a symbolic link leads\n"
+	"  realpath URL           the path without links and ..\n"
+	"  mkfifo URL             make a named pipe\n"
+	"  mknod URL p|s          make a named pipe or socket\n"
+	"  mknod URL c|b MAJOR MINOR\n"
+	"                         make a device\n"
+	"  chmod MODE URL         set the mode (octal)\n"
+	"  chown UID[:GID] URL    set owner and group (numbers; also :GID)\n"
+	"  touch URL [SECONDS]    set the times, make the file if need be\n"
+	"  truncate SIZE URL      set the size\n"
+	"  df URL                 space\n"
+	"  xattr URL [NAME [VALUE]]\n"
+	"                         list, tell or set extended attributes\n"
 	"  info URL               what was negotiated\n"
 	"  run URL [SCRIPT]       commands, one a line, from SCRIPT or "
 	"standard\n"
@@ -55,6 +82,10 @@ static const char usage_text[] =
 	"                         aes-256-gcm (repeatable, best first)\n"
 	"  --kerberos             use the Kerberos ticket at hand\n"
 	"  --timeout SECONDS      wait for an answer at most so long (30)\n"
+	"  --posix WHEN           POSIX extensions: auto (default), require, "
+	"off\n"
+	"  --absolute WHAT        absolute link targets: refuse (default), "
+	"share\n"
 	"  -q, --quiet            no progress\n"
 	"  -v, --verbose          say what was negotiated\n"
 	"  -h, --help             this text\n"
@@ -109,6 +140,27 @@ static bool add_signing(struct client_options *options, const char *text)
 		       &options->signings[options->signing_count++]);
 }
 
+static bool set_posix(struct smb3x_options *options, const char *text)
+{
+	static const struct name names[] = {{"auto", SMB3X_POSIX_AUTO},
+		{"require", SMB3X_POSIX_REQUIRE}, {"off", SMB3X_POSIX_OFF},
+		{NULL, 0}};
+	uint16_t value = 0;
+	bool found = find_name(names, text, strlen(text), &value);
+	options->posix = (enum smb3x_posix)value;
+	return found;
+}
+
+static bool set_absolute(struct smb3x_options *options, const char *text)
+{
+	static const struct name names[] = {{"refuse", SMB3X_ABSOLUTE_REFUSE},
+		{"share", SMB3X_ABSOLUTE_SHARE}, {NULL, 0}};
+	uint16_t value = 0;
+	bool found = find_name(names, text, strlen(text), &value);
+	options->absolute = (enum smb3x_absolute)value;
+	return found;
+}
+
 static bool set_timeout(struct client_options *options, const char *text)
 {
 	char *end = NULL;
@@ -120,7 +172,7 @@ static bool set_timeout(struct client_options *options, const char *text)
 /* False: the option's value is not understood. */
 static bool take_option(struct invocation *call, int option, const char *value)
 {
-	struct client_options *o = &call->options;
+	struct client_options *o = &call->dial;
 	switch (option) {
 	case OPT_DIALECT:
 		return set_dialects(o, value);
@@ -130,6 +182,10 @@ static bool take_option(struct invocation *call, int option, const char *value)
 		return add_cipher(o, value);
 	case OPT_TIMEOUT:
 		return set_timeout(o, value);
+	case OPT_POSIX:
+		return set_posix(&call->options, value);
+	case OPT_ABSOLUTE:
+		return set_absolute(&call->options, value);
 	case OPT_KERBEROS:
 		o->kerberos = true;
 		return true;
@@ -153,6 +209,7 @@ static bool take_option(struct invocation *call, int option, const char *value)
 int main(int argc, char **argv)
 {
 	struct invocation call = {0};
+	smb3x_options_init(&call.options);
 	int option = getopt_long(argc, argv, "+seqvh", long_options, NULL);
 	while (option != -1) {
 		if (option == 'h') {

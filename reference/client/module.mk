@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # The client library and smb3x on top of it.
 
-CLIENT_MAIN := reference/client/main.c reference/client/command.c \
-               reference/client/target.c
+CLIENT_MAIN := reference/client/main.c $(wildcard reference/client/command*.c \
+               reference/client/mount*.c)
 
 $(eval $(call library,client,$(filter-out $(CLIENT_MAIN), \
   $(wildcard reference/client/*.c))))

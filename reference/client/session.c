@@ -143,6 +143,22 @@ static int add_signings(const struct client *client, struct contexts *list)
 		&smb2_signing_data_type, &data);
 }
 
+const uint8_t client_posix_tag[16] = {0x93, 0xad, 0x25, 0x50, 0x9c, 0xb4, 0x11,
+	0xe7, 0xb4, 0x23, 0x83, 0xde, 0x96, 0x8b, 0xcd, 0x7c};
+
+static int add_posix(struct contexts *list)
+{
+	struct smb2_negotiate_context context = {
+		.context_type = SMB2_POSIX_EXTENSIONS_AVAILABLE,
+		.data_length = sizeof(client_posix_tag),
+		.data = wire_view_of(
+			client_posix_tag, sizeof(client_posix_tag)),
+	};
+	list->count++;
+	return wire_list_append(&smb2_negotiate_context_type, &context,
+		&list->out, &list->last);
+}
+
 static int put_contexts(const struct client *client, struct contexts *list)
 {
 	list->out =
@@ -154,6 +170,9 @@ static int put_contexts(const struct client *client, struct contexts *list)
 	}
 	if (error == 0) {
 		error = add_signings(client, list);
+	}
+	if (error == 0 && !client->options.no_posix) {
+		error = add_posix(list);
 	}
 	return error;
 }
@@ -184,6 +203,13 @@ static int take_context(
 		}
 		return first_number(
 			data.signing_algorithms, &client->signing_algorithm);
+	}
+	if (context->context_type == SMB2_POSIX_EXTENSIONS_AVAILABLE &&
+		!client->options.no_posix) {
+		/* Another version, or none: as if the server had none. */
+		client->posix = wire_view_equal(
+			context->data, wire_view_of(client_posix_tag,
+					       sizeof(client_posix_tag)));
 	}
 	return 0;
 }

@@ -109,6 +109,23 @@ static int finish_write(struct client *client, struct exchange *e,
 	return 0;
 }
 
+ssize_t client_write(
+	struct client_file *file, uint64_t offset, const void *data, size_t n)
+{
+	struct client *client = file->tree->client;
+	size_t most = chunk_of(client, client->max_write);
+	size_t wanted = n < most ? n : most;
+	struct exchange *e = NULL;
+	int error = begin_write(file, offset, data, wanted, &e);
+	if (error < 0) {
+		return error;
+	}
+	size_t done = 0;
+	error = finish_write(client, e, wanted, &done);
+	exchange_end(client, e);
+	return error < 0 ? error : (ssize_t)done;
+}
+
 /* The requests of a transfer that are under way, oldest first. */
 struct pipeline {
 	struct client_file *file;

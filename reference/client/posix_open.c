@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opens by POSIX rules, alone or with one request and a CLOSE behind them.
+ * Each answer must prove by its context that the open follows those rules.
+ * POSIX-SMB2 2.2.13.2.16, 2.2.14.2.16, 3.2.4.3, 3.2.5.5; [MS-SMB2] 3.2.4.1.4
+ */
+#include "client/posix.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONTEXT_ROOM 48
+
+const struct smb2_fileid posix_related = {UINT64_MAX, UINT64_MAX};
+
+/* A CREATE and the bytes that it points to. */
+struct create {
+	struct smb2_create_request request;
+	uint8_t *name;
+	uint8_t context[CONTEXT_ROOM];
+};
+
+static int put_context(struct create *create, uint32_t mode)
+{
+	uint8_t data[4];
+	wire_put32(data, mode & 07777);
+	struct smb2_create_context context = {
+		.name_length = sizeof(client_posix_tag),
+		.data_length = sizeof(data),
+		.name = wire_view_of(
+			client_posix_tag, sizeof(client_posix_tag)),
+		.data = wire_view_of(data, sizeof(data)),
+	};
+	struct wire_buf out = {
+		.p = create->context, .cap = sizeof(create->context)};
+	size_t last = SIZE_MAX;
+	int error = wire_list_append(
+		&smb2_create_context_type, &context, &out, &last);
+	create->request.create_contexts = wire_view_of(create->context, out.n);
+	create->request.create_contexts_length = (uint32_t)out.n;
+	return error;
+}
+
+static int create_init(struct create *create, bool posix, const char *path,
+	const struct posix_how *how)
+{
+	*create = (struct create){0};
+	uint8_t *name = NULL;
+	size_t n = 0;
+	int error = client_encode_path(path, posix, &name, &n);
+	if (error < 0) {
+		return error;
+	}
+	create->name = name;
+	create->request = (struct smb2_create_request){
+		.requested_oplock_level = SMB2_OPLOCK_LEVEL_NONE,
+		.impersonation_level = 2, /* Impersonation */
+		.desired_access = how->access,
+		.share_access = POSIX_SHARE_ALL,
+		.create_disposition = how->disposition,
+		.create_options = how->options,
+		.name_length = (uint16_t)n,
+		.name = wire_view_of(name, n),
+	};
+	error = posix ? put_context(create, how->mode) : 0;
+	if (error < 0) {
+		free(name);
+	}
+	return error;
+}
+
+/* 1: found and decoded; 0: not there; -EPROTO. */
+static int find_context(struct wire_view contexts,
+	struct smb2_create_posix_response *ret_context)
+{
+	struct wire_list list =
+		wire_list_of(&smb2_create_context_type, contexts);
+	struct smb2_create_context context;
+	int more = wire_list_next(&list, &context, NULL);
+	while (more > 0) {
+		if (wire_view_equal(
+			    context.name, wire_view_of(client_posix_tag,
+						  sizeof(client_posix_tag)))) {
+			return smb2_create_posix_response_decode(
+				       context.data, ret_context) < 0
+				       ? -EPROTO
+				       : 1;
+		}
+		more = wire_list_next(&list, &context, NULL);
+	}
+	return more < 0 ? -EPROTO : 0;
+}
+
+static void keep_basic(
+	struct client_stat *ret_stat, const struct smb2_create_response *reply)
+{
+	*ret_stat = (struct client_stat){
+		.create_time = reply->creation_time,
+		.access_time = reply->last_access_time,
+		.write_time = reply->last_write_time,
+		.change_time = reply->change_time,
+		.size = reply->endof_file,
+		.allocation = reply->allocation_size,
+		.attributes = reply->file_attributes,
+	};
+}
+
+/* The answer to a CREATE that succeeded. */
+static int take_create(struct client_tree *tree, const struct exchange *e,
+	struct client_file *ret_file, struct smb3x_stat *ret_stat)
+{
+	struct smb2_create_response reply;
+	if (smb2_create_response_decode(e->pdu, &reply) < 0) {
+		return client_complain(tree->client, -EPROTO,
+			"the answer to a CREATE breaks its layout");
+	}
+	*ret_file = (struct client_file){.tree = tree,
+		.id = reply.file_id,
+		.action = reply.create_action};
+	keep_basic(&ret_file->stat, &reply);
+	posix_stat_of_basic(&ret_file->stat, ret_stat);
+	struct smb2_create_posix_response context;
+	int found = find_context(reply.create_contexts, &context);
+	if (found > 0) {
+		ret_file->posix = true;
+		ret_file->mode = context.posix_mode;
+		posix_stat_of_create(&context, ret_stat);
+	}
+	return found < 0 ? client_complain(tree->client, -EPROTO,
+				   "the POSIX context of a CREATE breaks its "
+				   "layout")
+			 : 0;
+}
+
+static int judge_create(struct client_tree *tree, struct exchange *e,
+	struct client_file *ret_file, struct smb3x_stat *ret_stat)
+{
+	struct client *client = tree->client;
+	client->status = e->header.status;
+	int error = client_errno(client->status);
+	if (client->status == STATUS_STOPPED_ON_SYMLINK) {
+		posix_keep_stop(tree, e->pdu);
+	}
+	if (error < 0) {
+		return error;
+	}
+	error = take_create(tree, e, ret_file, ret_stat);
+	if (error == 0 && tree->posix && !ret_file->posix) {
+		error = client_complain(client, -EPROTO,
+			"the server opened a file without the POSIX "
+			"extensions, though the share has them");
+		client->status = 0;
+	}
+	return error;
+}
+
+static int close_id(struct client_tree *tree, struct smb2_fileid id)
+{
+	struct smb2_close_request request = {.file_id = id};
+	return exchange_call(tree->client, tree, SMB2_CLOSE, 0,
+		&smb2_close_request_type, &request, NULL, NULL, NULL);
+}
+
+/* Waits for all; 0 whatever they say. */
+static int wait_all(
+	struct client *client, struct exchange *const *e, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		int error = exchange_wait(client, e[i]);
+		if (error < 0) {
+			return error;
+		}
+	}
+	return 0;
+}
+
+static int judge_step(struct client *client, const struct posix_step *step,
+	const struct exchange *e)
+{
+	client->status = e->header.status;
+	int error = client_errno(client->status);
+	if (error == 0 && step->reply_type != NULL &&
+		wire_decode(step->reply_type, e->pdu, step->ret_reply, NULL) <
+			0) {
+		error = client_complain(client, -EPROTO,
+			"the answer to command %u breaks its layout",
+			step->command);
+	}
+	return error;
+}
+
+/* Judges the answers of a chain: CREATE, perhaps a step, CLOSE. */
+static int judge_chain(struct client_tree *tree, const struct posix_step *step,
+	struct exchange **e, struct smb3x_stat *ret_stat)
+{
+	struct client *client = tree->client;
+	struct client_file file = {0};
+	struct exchange *closing = e[step == NULL ? 1 : 2];
+	int error = judge_create(tree, e[0], &file, ret_stat);
+	if (error < 0 && e[0]->header.status != 0) {
+		return error;
+	}
+	if (error == 0 && step != NULL) {
+		error = judge_step(client, step, e[1]);
+	}
+	uint32_t status = client->status;
+	if (error == 0) {
+		client->status = closing->header.status;
+		return client_errno(client->status);
+	}
+	if (closing->header.status != 0 && file.tree != NULL) {
+		/* The chain broke before its end. */
+		close_id(tree, file.id);
+	}
+	client->status = status;
+	return error;
+}
+
+int posix_call(struct client_tree *tree, const char *path,
+	const struct posix_how *how, const struct posix_step *step,
+	struct smb3x_stat *ret_stat, struct exchange **ret_exchange)
+{
+	struct client *client = tree->client;
+	struct create create;
+	int error = create_init(&create, tree->posix, path, how);
+	if (error < 0) {
+		return error;
+	}
+	const struct smb2_close_request closing = {.file_id = posix_related};
+	struct chain_link links[3];
+	size_t count = 0;
+	links[count++] = (struct chain_link){
+		SMB2_CREATE, 0, &smb2_create_request_type, &create.request};
+	if (step != NULL) {
+		links[count++] = (struct chain_link){
+			step->command, step->payload, step->type, step->body};
+	}
+	links[count++] = (struct chain_link){
+		SMB2_CLOSE, 0, &smb2_close_request_type, &closing};
+	struct exchange *e[3] = {NULL};
+	error = exchange_chain(client, tree, links, count, e);
+	free(create.name);
+	if (error < 0) {
+		return error;
+	}
+	struct smb3x_stat stat = {0};
+	error = wait_all(client, e, count);
+	if (error == 0) {
+		error = judge_chain(tree, step, e, &stat);
+	}
+	if (error == 0 && ret_stat != NULL) {
+		*ret_stat = stat;
+	}
+	bool keep = error == 0 && step != NULL && ret_exchange != NULL;
+	for (size_t i = 0; i < count; i++) {
+		if (keep && i == 1) {
+			*ret_exchange = e[i];
+		} else {
+			exchange_end(client, e[i]);
+		}
+	}
+	return error;
+}
+
+static int open_as(struct client_tree *tree, bool posix, const char *path,
+	const struct posix_how *how, struct client_file *ret_file,
+	struct smb3x_stat *ret_stat)
+{
+	struct create create;
+	int error = create_init(&create, posix, path, how);
+	if (error < 0) {
+		return error;
+	}
+	struct exchange *e = NULL;
+	error = exchange_begin(tree->client, tree, SMB2_CREATE, 0,
+		&smb2_create_request_type, &create.request, &e);
+	free(create.name);
+	if (error < 0) {
+		return error;
+	}
+	error = exchange_wait(tree->client, e);
+	if (error == 0) {
+		error = judge_create(tree, e, ret_file, ret_stat);
+	}
+	exchange_end(tree->client, e);
+	return error;
+}
+
+int posix_open(struct client_tree *tree, const char *path,
+	const struct posix_how *how, struct client_file **ret_file)
+{
+	struct client_file *file = calloc(1, sizeof(*file));
+	if (file == NULL) {
+		return -ENOMEM;
+	}
+	struct smb3x_stat stat = {0};
+	int error = open_as(tree, tree->posix, path, how, file, &stat);
+	if (error < 0) {
+		if (file->tree != NULL) {
+			close_id(tree, file->id);
+		}
+		free(file);
+		return error;
+	}
+	*ret_file = file;
+	return 0;
+}
+
+int posix_step(struct client_file *file, struct posix_step *step,
+	struct exchange **ret_exchange)
+{
+	return exchange_call(file->tree->client, file->tree, step->command,
+		step->payload, step->type, step->body, step->reply_type,
+		step->ret_reply, ret_exchange);
+}
+
+/* 3.2.5.5: only an open with the context in its answer proves anything. */
+int posix_probe(struct client_tree *tree)
+{
+	if (!tree->client->posix) {
+		return 0;
+	}
+	const struct posix_how how = {
+		.access = FILE_READ_ATTRIBUTES,
+		.disposition = FILE_OPEN,
+		.options = FILE_DIRECTORY_FILE,
+	};
+	struct client_file file = {0};
+	struct smb3x_stat stat = {0};
+	int error = open_as(tree, true, "", &how, &file, &stat);
+	if (error < 0) {
+		/* No right to look at the root is no fault of the share. */
+		return tree->client->status != 0 ? 0 : error;
+	}
+	tree->posix = file.posix;
+	return close_id(tree, file.id);
+}

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A share: its connections, made when they are needed and replaced when they
+ * break; and paths, whose symbolic links are resolved one by one.
+ * POSIX-SMB2 3.2.5.7
+ */
+#include "client/share.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "wire/registry.h"
+
+#define LANES_DEFAULT 4
+
+/* What smb3x_why() tells this thread. */
+static _Thread_local struct {
+	uint32_t status;
+	char text[400];
+} why;
+
+int share_complain(int error, uint32_t status, const char *text)
+{
+	why.status = status;
+	const char *name = status == 0 ? NULL : status_name(status);
+	if (status != 0) {
+		snprintf(why.text, sizeof(why.text), "%s (0x%08x): %s",
+			name == NULL ? "unknown status" : name, status,
+			strerror(-error));
+	} else {
+		snprintf(why.text, sizeof(why.text), "%s",
+			text != NULL && *text != '\0' ? text
+						      : strerror(-error));
+	}
+	return error;
+}
+
+const char *smb3x_why(void)
+{
+	return why.text;
+}
+
+uint32_t smb3x_status(void)
+{
+	return why.status;
+}
+
+void smb3x_options_init(struct smb3x_options *options)
+{
+	*options = (struct smb3x_options){
+		.size = sizeof(*options),
+		.uid = getuid(),
+		.gid = getgid(),
+	};
+}
+
+/* One copy of the strings, so that the caller's may go. */
+static int keep_texts(struct smb3x *share)
+{
+	const char **texts[] = {&share->options.user, &share->options.password,
+		&share->options.domain};
+	size_t n = 1;
+	for (size_t i = 0; i < 3; i++) {
+		n += *texts[i] == NULL ? 0 : strlen(*texts[i]) + 1;
+	}
+	char *at = malloc(n);
+	share->texts = at;
+	for (size_t i = 0; at != NULL && i < 3; i++) {
+		if (*texts[i] != NULL) {
+			size_t length = strlen(*texts[i]) + 1;
+			memcpy(at, *texts[i], length);
+			*texts[i] = at;
+			at += length;
+		}
+	}
+	return share->texts == NULL ? -ENOMEM : 0;
+}
+
+static struct smb3x *share_create(const struct smb3x_options *options)
+{
+	struct smb3x *share = calloc(1, sizeof(*share));
+	if (share == NULL) {
+		return NULL;
+	}
+	smb3x_options_init(&share->options);
+	if (options != NULL) {
+		size_t known = sizeof(share->options);
+		memcpy(&share->options, options,
+			options->size < known ? options->size : known);
+	}
+	unsigned int lanes = share->options.connections;
+	share->lane_count = lanes == 0                ? LANES_DEFAULT
+			    : lanes > SHARE_LANES_MAX ? SHARE_LANES_MAX
+						      : lanes;
+	pthread_mutex_init(&share->lock, NULL);
+	pthread_cond_init(&share->changed, NULL);
+	if (keep_texts(share) < 0) {
+		free(share);
+		return NULL;
+	}
+	return share;
+}
+
+static int lane_dial(struct smb3x *share, struct lane *lane)
+{
+	const struct smb3x_options *o = &share->options;
+	const struct target *t = &share->target;
+	struct client_options options = share->dial;
+	options.host = t->host;
+	options.port = t->port;
+	options.user = t->user != NULL ? t->user : o->user;
+	options.password = t->password != NULL ? t->password : o->password;
+	int error = client_connect(&options, &lane->client);
+	if (error == 0) {
+		error = client_tree_connect(
+			lane->client, t->share, &lane->tree);
+	}
+	if (error == 0) {
+		error = posix_probe(lane->tree);
+	}
+	if (error == 0 && o->posix == SMB3X_POSIX_REQUIRE &&
+		!lane->tree->posix) {
+		lane->client->status = 0;
+		error = client_complain(lane->client, -EOPNOTSUPP,
+			"the share has no POSIX extensions");
+	}
+	if (error < 0 && lane->client != NULL) {
+		share_complain(
+			error, lane->client->status, lane->client->complaint);
+	} else if (error < 0) {
+		share_complain(error, 0, NULL);
+	}
+	return error;
+}
+
+static void lane_hang_up(struct lane *lane)
+{
+	if (lane->client != NULL && lane->client->broken) {
+		lane->client->session_valid = false; /* nobody to log off at */
+	}
+	if (lane->tree != NULL && lane->client->session_valid) {
+		client_tree_close(lane->tree);
+	} else {
+		free(lane->tree);
+	}
+	client_destroy(lane->client);
+	lane->tree = NULL;
+	lane->client = NULL;
+	lane->generation++;
+}
+
+/* A server that has closed the connection while it was idle. */
+static bool lane_is_dead(const struct lane *lane)
+{
+	char byte;
+	return lane->client->broken ||
+	       (lane->client->fd >= 0 && recv(lane->client->fd, &byte, 1,
+						 MSG_PEEK | MSG_DONTWAIT) == 0);
+}
+
+/* Makes a busy lane usable. */
+static int lane_prepare(struct smb3x *share, struct lane *lane)
+{
+	if (lane->client != NULL && lane_is_dead(lane)) {
+		lane->client->broken = true;
+		lane_hang_up(lane);
+	}
+	if (lane->client == NULL) {
+		int error = lane_dial(share, lane);
+		if (error < 0) {
+			lane_hang_up(lane);
+			return error;
+		}
+	}
+	lane->client->status = 0;
+	lane->client->complaint[0] = '\0';
+	return 0;
+}
+
+/* A lane that is free, rather one that is connected. Under the lock. */
+static struct lane *find_lane(struct smb3x *share)
+{
+	struct lane *unused = NULL;
+	for (unsigned int i = 0; i < share->lane_count; i++) {
+		struct lane *lane = &share->lanes[i];
+		if (lane->busy || lane->waiting > 0) {
+			continue;
+		}
+		if (lane->client != NULL) {
+			return lane;
+		}
+		unused = unused == NULL ? lane : unused;
+	}
+	return unused;
+}
+
+static struct lane *lane_take(struct smb3x *share)
+{
+	pthread_mutex_lock(&share->lock);
+	struct lane *lane = find_lane(share);
+	while (lane == NULL) {
+		pthread_cond_wait(&share->changed, &share->lock);
+		lane = find_lane(share);
+	}
+	lane->busy = true;
+	pthread_mutex_unlock(&share->lock);
+	return lane;
+}
+
+static void lane_give_back(struct smb3x *share, struct lane *lane)
+{
+	pthread_mutex_lock(&share->lock);
+	lane->busy = false;
+	pthread_cond_broadcast(&share->changed);
+	pthread_mutex_unlock(&share->lock);
+}
+
+/* Sessions and trees that the server has forgotten are made anew. */
+static bool is_forgotten(uint32_t status)
+{
+	return status == STATUS_USER_SESSION_DELETED ||
+	       status == STATUS_NETWORK_SESSION_EXPIRED ||
+	       status == STATUS_NETWORK_NAME_DELETED;
+}
+
+static int judge(struct lane *lane, int error)
+{
+	struct client *client = lane->client;
+	if (is_forgotten(client->status)) {
+		client->broken = true;
+	}
+	return error < 0 ? share_complain(
+				   error, client->status, client->complaint)
+			 : error;
+}
+
+int share_enter(struct smb3x_file *file)
+{
+	struct smb3x *share = file->share;
+	struct lane *lane = &share->lanes[file->lane];
+	pthread_mutex_lock(&share->lock);
+	lane->waiting++;
+	while (lane->busy) {
+		pthread_cond_wait(&share->changed, &share->lock);
+	}
+	lane->waiting--;
+	bool stale = lane->generation != file->generation ||
+		     lane->client == NULL || lane->client->broken;
+	lane->busy = !stale;
+	pthread_cond_broadcast(&share->changed);
+	pthread_mutex_unlock(&share->lock);
+	if (stale) {
+		return share_complain(-ESTALE, 0,
+			"the connection on which the file was open is gone");
+	}
+	lane->client->status = 0;
+	lane->client->complaint[0] = '\0';
+	return 0;
+}
+
+int share_leave(struct smb3x_file *file, ssize_t result)
+{
+	struct lane *lane = &file->share->lanes[file->lane];
+	int error = result < 0 ? (int)result : 0;
+	judge(lane, error);
+	lane_give_back(file->share, lane);
+	return error;
+}
+
+/* A prefix that must be a directory, and may be a link. Samba calls a link
+ * that it has stored no directory when one is asked for, so none is. */
+static int check_directory(struct client_tree *tree, char *path, size_t n)
+{
+	const struct posix_how how = {
+		.access = FILE_READ_ATTRIBUTES,
+		.disposition = FILE_OPEN,
+	};
+	char kept = path[n];
+	path[n] = '\0';
+	struct smb3x_stat stat;
+	int error = posix_call(tree, path, &how, NULL, &stat, NULL);
+	path[n] = kept;
+	return error == 0 && !S_ISDIR(stat.mode) ? -ENOTDIR : error;
+}
+
+static bool is_stopped(const struct client_tree *tree, int error)
+{
+	return error == -ELOOP &&
+	       tree->client->status == STATUS_STOPPED_ON_SYMLINK;
+}
+
+/*
+ * The server says only that there is no such path: is there a link on it that
+ * it did not see as one, or a file in place of a directory? 0 when it goes on
+ * behind a link.
+ */
+static int look_closer(struct path_walk *walk, struct client_tree *tree,
+	size_t asked, int error)
+{
+	const uint32_t status = tree->client->status;
+	size_t n = asked;
+	if (status == STATUS_OBJECT_PATH_NOT_FOUND) {
+		n = path_parent(walk->path, n);
+	}
+	while (n > walk->verified) {
+		int found = check_directory(tree, walk->path, n);
+		if (is_stopped(tree, found)) {
+			return path_stopped(walk, n, &tree->client->stop);
+		}
+		if (found == 0 || found == -ENOTDIR) {
+			error = found < 0 ? found : error;
+			break;
+		}
+		n = path_parent(walk->path, n);
+	}
+	tree->client->status = status;
+	return error;
+}
+
+static int complain_of_path(struct client_tree *tree, int error)
+{
+	tree->client->status = 0;
+	return client_complain(tree->client, error, "%s",
+		error == -EXDEV ? "a symbolic link or .. leads out of the share"
+		: error == -ELOOP ? "too many symbolic links"
+		: error == -EPROTO
+			? "the server told a symbolic link that cannot be"
+			: strerror(-error));
+}
+
+static int walk_on(struct path_walk *walk, struct client_tree *tree,
+	share_call *call, void *ctx)
+{
+	for (;;) {
+		size_t asked = 0;
+		int more = path_step(walk, &asked);
+		if (more < 0) {
+			return complain_of_path(tree, more);
+		}
+		int error = 0;
+		if (more > 0) {
+			error = check_directory(tree, walk->path, asked);
+		} else {
+			asked = strlen(walk->path);
+			error = call(tree, walk->path, ctx);
+		}
+		uint32_t status = tree->client->status;
+		if (is_stopped(tree, error)) {
+			error = path_stopped(walk, asked, &tree->client->stop);
+			if (error < 0) {
+				return complain_of_path(tree, error);
+			}
+		} else if (error < 0 &&
+			   (status == STATUS_OBJECT_PATH_NOT_FOUND ||
+				   status == STATUS_NOT_A_DIRECTORY)) {
+			error = look_closer(walk, tree, asked, error);
+			if (error < 0) {
+				return error;
+			}
+		} else if (error < 0 || more == 0) {
+			return error;
+		} else {
+			path_verified(walk, asked);
+		}
+	}
+}
+
+int share_walk(struct smb3x *share, struct client_tree *tree, const char *path,
+	share_call *call, void *ctx, char **ret_path)
+{
+	struct path_walk walk = {
+		.posix = tree->posix,
+		.share_roots = share->options.absolute == SMB3X_ABSOLUTE_SHARE,
+	};
+	int error = path_begin(&walk, path);
+	if (error < 0) {
+		return complain_of_path(tree, error);
+	}
+	error = walk_on(&walk, tree, call, ctx);
+	if (error >= 0 && ret_path != NULL) {
+		*ret_path = walk.path;
+		walk.path = NULL;
+	}
+	path_finish(&walk);
+	return error;
+}
+
+static int run_once(struct smb3x *share, const char *path, share_call *call,
+	void *ctx, struct share_where *ret_where, bool *ret_broken)
+{
+	struct lane *lane = lane_take(share);
+	int error = lane_prepare(share, lane);
+	if (error == 0) {
+		char *found = NULL;
+		error = share_walk(share, lane->tree, path, call, ctx,
+			ret_where == NULL ? NULL : &found);
+		judge(lane, error);
+		*ret_broken = lane->client->broken;
+		if (error >= 0 && ret_where != NULL) {
+			*ret_where = (struct share_where){
+				(unsigned int)(lane - share->lanes),
+				lane->generation, found};
+		}
+	}
+	lane_give_back(share, lane);
+	return error;
+}
+
+int share_run(struct smb3x *share, const char *path, bool again,
+	share_call *call, void *ctx, struct share_where *ret_where)
+{
+	bool broken = false;
+	int error = run_once(share, path, call, ctx, ret_where, &broken);
+	if (error < 0 && broken && again) {
+		error = run_once(share, path, call, ctx, ret_where, &broken);
+	}
+	return error;
+}
+
+static int first_contact(struct smb3x *share)
+{
+	struct lane *lane = lane_take(share);
+	int error = lane_prepare(share, lane);
+	if (error == 0) {
+		share->posix = lane->tree->posix;
+		snprintf(share->description, sizeof(share->description), "%s%s",
+			client_description(lane->client),
+			lane->client->posix && !share->posix
+				? ", but not on this share"
+				: "");
+	}
+	lane_give_back(share, lane);
+	return error;
+}
+
+static struct client_options dial_of(const struct smb3x_options *o)
+{
+	return (struct client_options){
+		.domain = o->domain,
+		.kerberos = o->kerberos,
+		.min_dialect = o->min_dialect,
+		.max_dialect = o->max_dialect,
+		.sign = o->sign,
+		.seal = o->encrypt ? CLIENT_SEAL_REQUIRED : CLIENT_SEAL_WANTED,
+		.timeout_ms = o->timeout_ms,
+	};
+}
+
+int share_connect(const char *url, const struct client_options *dial,
+	const struct smb3x_options *options, struct smb3x **ret_share)
+{
+	struct smb3x *share = share_create(options);
+	if (share == NULL) {
+		return share_complain(-ENOMEM, 0, NULL);
+	}
+	*ret_share = share;
+	share->dial = dial != NULL ? *dial : dial_of(&share->options);
+	share->dial.no_posix = share->options.posix == SMB3X_POSIX_OFF;
+	int error = target_parse(url, &share->target);
+	if (error < 0) {
+		return share_complain(error, 0,
+			"not a URL like "
+			"smb://user:password@host:port/share/path");
+	}
+	return first_contact(share);
+}
+
+int smb3x_connect(const char *url, const struct smb3x_options *options,
+	struct smb3x **ret_share)
+{
+	return share_connect(url, NULL, options, ret_share);
+}
+
+void smb3x_destroy(struct smb3x *share)
+{
+	if (share == NULL) {
+		return;
+	}
+	for (unsigned int i = 0; i < share->lane_count; i++) {
+		lane_hang_up(&share->lanes[i]);
+	}
+	pthread_cond_destroy(&share->changed);
+	pthread_mutex_destroy(&share->lock);
+	target_finish(&share->target);
+	if (share->options.password != NULL && share->texts != NULL) {
+		explicit_bzero((char *)share->options.password,
+			strlen(share->options.password));
+	}
+	free(share->texts);
+	free(share);
+}
+
+const char *smb3x_url_path(const struct smb3x *share)
+{
+	return share->target.path == NULL ? "" : share->target.path;
+}
+
+bool smb3x_has_posix(const struct smb3x *share)
+{
+	return share->posix;
+}
+
+const char *smb3x_description(struct smb3x *share)
+{
+	return share->description;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* Directories and extended attributes of smb3x.h. */
+#include "client/share.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+/* A server that never ends a listing meets this. */
+#define ENTRIES_MAX 4000000u
+#define NAMESPACE "user."
+
+struct entry {
+	size_t name; /* where it starts in names */
+	struct smb3x_stat stat;
+};
+
+struct smb3x_dir {
+	struct entry *entries;
+	size_t count, room, at;
+	char *names;
+	size_t names_used, names_room;
+};
+
+static int grow(void **block, size_t *room, size_t needed, size_t element)
+{
+	if (needed <= *room) {
+		return 0;
+	}
+	size_t more = *room == 0 ? 64 : *room * 2;
+	more = more < needed ? needed : more;
+	void *bigger = realloc(*block, more * element);
+	if (bigger == NULL) {
+		return -ENOMEM;
+	}
+	*block = bigger;
+	*room = more;
+	return 0;
+}
+
+static int keep_entry(
+	void *ctx, const char *name, const struct smb3x_stat *stat)
+{
+	struct smb3x_dir *dir = ctx;
+	size_t n = strlen(name) + 1;
+	if (dir->count >= ENTRIES_MAX) {
+		return -EOVERFLOW;
+	}
+	int error = grow((void **)&dir->entries, &dir->room, dir->count + 1,
+		sizeof(*dir->entries));
+	if (error == 0) {
+		error = grow((void **)&dir->names, &dir->names_room,
+			dir->names_used + n, 1);
+	}
+	if (error < 0) {
+		return error;
+	}
+	dir->entries[dir->count++] = (struct entry){dir->names_used, *stat};
+	memcpy(dir->names + dir->names_used, name, n);
+	dir->names_used += n;
+	return 0;
+}
+
+static int call_list(struct client_tree *tree, const char *path, void *ctx)
+{
+	struct smb3x_dir *dir = ctx;
+	dir->count = 0;
+	dir->names_used = 0;
+	return posix_list(tree, path, keep_entry, dir);
+}
+
+int smb3x_opendir(
+	struct smb3x *share, const char *path, struct smb3x_dir **ret_dir)
+{
+	struct smb3x_dir *dir = calloc(1, sizeof(*dir));
+	if (dir == NULL) {
+		return share_complain(-ENOMEM, 0, NULL);
+	}
+	int error = share_run(share, path, true, call_list, dir, NULL);
+	if (error < 0) {
+		smb3x_closedir(dir);
+		return error;
+	}
+	for (size_t i = 0; i < dir->count; i++) {
+		struct smb3x_stat *stat = &dir->entries[i].stat;
+		stat->uid = stat->uid_known ? stat->uid : share->options.uid;
+		stat->gid = stat->gid_known ? stat->gid : share->options.gid;
+	}
+	*ret_dir = dir;
+	return 0;
+}
+
+int smb3x_readdir(struct smb3x_dir *dir, struct smb3x_entry *ret_entry)
+{
+	if (dir->at >= dir->count) {
+		return 0;
+	}
+	const struct entry *entry = &dir->entries[dir->at++];
+	ret_entry->name = dir->names + entry->name;
+	ret_entry->stat = entry->stat;
+	return 1;
+}
+
+size_t smb3x_telldir(const struct smb3x_dir *dir)
+{
+	return dir->at;
+}
+
+void smb3x_seekdir(struct smb3x_dir *dir, size_t position)
+{
+	dir->at = position < dir->count ? position : dir->count;
+}
+
+void smb3x_closedir(struct smb3x_dir *dir)
+{
+	if (dir != NULL) {
+		free(dir->entries);
+		free(dir->names);
+		free(dir);
+	}
+}
+
+struct eas {
+	uint8_t *list;
+	size_t n;
+};
+
+static int call_eas(struct client_tree *tree, const char *path, void *ctx)
+{
+	struct eas *eas = ctx;
+	return posix_eas(tree, path, &eas->list, &eas->n);
+}
+
+/* The name on the wire: without the namespace, which is the only one. */
+static const char *bare_name(const char *name)
+{
+	size_t n = strlen(NAMESPACE);
+	return strncmp(name, NAMESPACE, n) == 0 && name[n] != '\0' ? name + n
+								   : NULL;
+}
+
+static bool is_named(
+	const struct file_full_ea_information *ea, const char *name)
+{
+	return ea->ea_name.n == strlen(name) &&
+	       memcmp(ea->ea_name.p, name, ea->ea_name.n) == 0;
+}
+
+static ssize_t copy_value(
+	const struct file_full_ea_information *ea, void *ret_value, size_t size)
+{
+	if (size > 0 && ea->ea_value.n > size) {
+		return -ERANGE;
+	}
+	if (size > 0 && ea->ea_value.n > 0) {
+		memcpy(ret_value, ea->ea_value.p, ea->ea_value.n);
+	}
+	return (ssize_t)ea->ea_value.n;
+}
+
+ssize_t smb3x_getxattr(struct smb3x *share, const char *path, const char *name,
+	void *ret_value, size_t size)
+{
+	const char *bare = bare_name(name);
+	if (bare == NULL) {
+		return share_complain(-EOPNOTSUPP, 0, NULL);
+	}
+	struct eas eas = {0};
+	ssize_t result = share_run(share, path, true, call_eas, &eas, NULL);
+	if (result < 0) {
+		return result;
+	}
+	struct wire_list list = wire_list_of(
+		&file_full_ea_information_type, wire_view_of(eas.list, eas.n));
+	struct file_full_ea_information ea;
+	result = -ENODATA;
+	int more = wire_list_next(&list, &ea, NULL);
+	while (more > 0 && !is_named(&ea, bare)) {
+		more = wire_list_next(&list, &ea, NULL);
+	}
+	if (more != 0) {
+		result = more < 0 ? -EPROTO : copy_value(&ea, ret_value, size);
+	}
+	free(eas.list);
+	return result < 0 ? share_complain((int)result, 0, NULL) : result;
+}
+
+/* Appends one name; -ERANGE when it does not fit. */
+static int put_name(const struct file_full_ea_information *ea, char *ret_names,
+	size_t size, size_t *used)
+{
+	size_t head = strlen(NAMESPACE);
+	size_t n = head + ea->ea_name.n + 1;
+	if (ea->ea_name.n == 0 ||
+		memchr(ea->ea_name.p, '\0', ea->ea_name.n) != NULL) {
+		return 0;
+	}
+	if (size > 0 && n > size - *used) {
+		return -ERANGE;
+	}
+	if (size > 0) {
+		memcpy(ret_names + *used, NAMESPACE, head);
+		memcpy(ret_names + *used + head, ea->ea_name.p, ea->ea_name.n);
+		ret_names[*used + n - 1] = '\0';
+	}
+	*used += n;
+	return 0;
+}
+
+ssize_t smb3x_listxattr(
+	struct smb3x *share, const char *path, char *ret_names, size_t size)
+{
+	struct eas eas = {0};
+	int error = share_run(share, path, true, call_eas, &eas, NULL);
+	if (error < 0) {
+		return error;
+	}
+	struct wire_list list = wire_list_of(
+		&file_full_ea_information_type, wire_view_of(eas.list, eas.n));
+	struct file_full_ea_information ea;
+	size_t used = 0;
+	int more = wire_list_next(&list, &ea, NULL);
+	while (error == 0 && more > 0) {
+		error = put_name(&ea, ret_names, size, &used);
+		more = wire_list_next(&list, &ea, NULL);
+	}
+	free(eas.list);
+	error = error == 0 && more < 0 ? -EPROTO : error;
+	return error < 0 ? share_complain(error, 0, NULL) : (ssize_t)used;
+}
+
+struct set_ea_call {
+	const char *name;
+	const void *value;
+	size_t n;
+};
+
+static int call_set_ea(struct client_tree *tree, const char *path, void *ctx)
+{
+	const struct set_ea_call *c = ctx;
+	return posix_set_ea(tree, path, c->name, c->value, c->n);
+}
+
+int smb3x_setxattr(struct smb3x *share, const char *path, const char *name,
+	const void *value, size_t size, int flags)
+{
+	struct set_ea_call c = {bare_name(name), value, size};
+	if (c.name == NULL) {
+		return share_complain(-EOPNOTSUPP, 0, NULL);
+	}
+	if (size == 0) {
+		return share_complain(-EINVAL, 0,
+			"an empty extended attribute cannot be stored");
+	}
+	if (flags != 0) {
+		ssize_t there = smb3x_getxattr(share, path, name, NULL, 0);
+		bool missing = there == -ENODATA;
+		if (there < 0 && !missing) {
+			return (int)there;
+		}
+		if ((flags & XATTR_CREATE) != 0 && !missing) {
+			return share_complain(-EEXIST, 0, NULL);
+		}
+		if ((flags & XATTR_REPLACE) != 0 && missing) {
+			return share_complain(-ENODATA, 0, NULL);
+		}
+	}
+	return share_run(share, path, true, call_set_ea, &c, NULL);
+}
+
+int smb3x_removexattr(struct smb3x *share, const char *path, const char *name)
+{
+	struct set_ea_call c = {bare_name(name), "", 0};
+	if (c.name == NULL) {
+		return share_complain(-EOPNOTSUPP, 0, NULL);
+	}
+	ssize_t there = smb3x_getxattr(share, path, name, NULL, 0);
+	return there < 0 ? (int)there
+			 : share_run(share, path, true, call_set_ea, &c, NULL);
+}
