@@ -47,6 +47,13 @@ static int perform(struct io_op *op)
 			n = read(op->fd, op->buffer.iov_base,
 				op->buffer.iov_len);
 			break;
+		case OP_RECV_DATAGRAM:
+			n = recvmsg(op->fd, &op->message, MSG_DONTWAIT);
+			break;
+		case OP_SEND_DATAGRAM:
+			n = sendmsg(op->fd, &op->message,
+				MSG_NOSIGNAL | MSG_DONTWAIT);
+			break;
 		}
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : (int)n;
@@ -96,7 +103,7 @@ static void epoll_start(void *backend, struct io_op *op)
 	if (r == 0) {
 		r = perform(op);
 	}
-	if (r == -EAGAIN) {
+	if (r == -EAGAIN && op->kind != OP_SEND_DATAGRAM) {
 		*place_of(&epoll->entries[op->fd], op) = op;
 	} else {
 		loop_ended(epoll->loop, op, r);

@@ -5,7 +5,14 @@
 
 #include "loop/loop.h"
 
-enum op_kind { OP_ACCEPT, OP_RECV, OP_SEND, OP_READ };
+enum op_kind {
+	OP_ACCEPT,
+	OP_RECV,
+	OP_SEND,
+	OP_READ,
+	OP_RECV_DATAGRAM,
+	OP_SEND_DATAGRAM
+};
 
 /* What differs between io_uring and epoll. */
 struct backend_ops {
@@ -28,6 +35,12 @@ int epoll_backend_create(struct loop *loop, const struct backend_ops **ret_ops,
 
 /* An operation has its result; done() is called in this or the next round. */
 void loop_ended(struct loop *loop, struct io_op *op, int result);
+
+/* datagram.c: a datagram and the system's struct for it. The receiving half
+ * is completed by datagram_received() before done() is called. */
+void datagram_prepare_recv(struct io_op *op, struct io_datagram *datagram);
+void datagram_prepare_send(struct io_op *op, struct io_datagram *datagram);
+void datagram_received(struct io_op *op);
 
 struct pool;
 

@@ -44,6 +44,9 @@ static void run_ended(struct loop *loop)
 		next = op->next;
 		op->pending = false;
 		loop->pending--;
+		if (op->kind == OP_RECV_DATAGRAM && op->result >= 0) {
+			datagram_received(op);
+		}
 		op->done(op, op->result);
 	}
 }
@@ -83,6 +86,20 @@ static void loop_read(void *ctx, struct io_op *op, int fd, void *p, size_t n)
 {
 	op->buffer = (struct iovec){p, n};
 	start(ctx, op, OP_READ, fd);
+}
+
+static void loop_recv_datagram(
+	void *ctx, struct io_op *op, int fd, struct io_datagram *datagram)
+{
+	datagram_prepare_recv(op, datagram);
+	start(ctx, op, OP_RECV_DATAGRAM, fd);
+}
+
+static void loop_send_datagram(
+	void *ctx, struct io_op *op, int fd, struct io_datagram *datagram)
+{
+	datagram_prepare_send(op, datagram);
+	start(ctx, op, OP_SEND_DATAGRAM, fd);
 }
 
 static void loop_cancel(void *ctx, struct io_op *op)
@@ -198,7 +215,7 @@ int loop_create(
 	loop->ended_last = &loop->ended;
 	loop->io = (struct io_port){loop, loop_accept, loop_recv, loop_send,
 		loop_read, loop_cancel, loop_close, loop_now, loop_timer_set,
-		loop_timer_clear};
+		loop_timer_clear, loop_recv_datagram, loop_send_datagram};
 	r = choose_backend(loop, backend);
 	if (r == 0) {
 		r = pool_create(threads, &loop->pool);

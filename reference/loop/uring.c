@@ -46,6 +46,13 @@ static void uring_start(void *backend, struct io_op *op)
 		/* A read of an eventfd would block a kernel thread. */
 		io_uring_prep_poll_add(sqe, op->fd, POLLIN);
 		break;
+	case OP_RECV_DATAGRAM:
+		io_uring_prep_recvmsg(sqe, op->fd, &op->message, 0);
+		break;
+	case OP_SEND_DATAGRAM:
+		io_uring_prep_sendmsg(
+			sqe, op->fd, &op->message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		break;
 	}
 	io_uring_sqe_set_data(sqe, op);
 }

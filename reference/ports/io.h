@@ -8,7 +8,8 @@
  * An operation belongs to the port until its done() is called, which happens
  * exactly once; buffers named in it stay valid that long. Results are a
  * number of bytes or a descriptor (>= 0), or negative errno. Per descriptor
- * at most one receive (or accept, or read) and one send are under way.
+ * at most one receive (or accept, or read) and one send are under way; of
+ * datagrams, any number of sends.
  */
 #ifndef SMB3X_PORTS_IO_H
 #define SMB3X_PORTS_IO_H
@@ -28,6 +29,24 @@ struct io_op {
 	int fd, result;
 	struct iovec buffer;   /* receive, read */
 	struct msghdr message; /* send */
+};
+
+/*
+ * A datagram, or several in a row between the same two addresses: then all of
+ * them are `segment` bytes long, the last one maybe shorter. Many leave by one
+ * call of the system, or come by one, where it can do that (GSO, GRO).
+ */
+struct io_datagram {
+	struct iovec data;              /* room for it, or its bytes */
+	struct sockaddr_storage remote; /* sender, or receiver */
+	socklen_t remote_size;
+	/* The own address, without a port, that it came to or leaves from;
+	 * of family 0 when it is not known or does not matter. */
+	struct sockaddr_storage local;
+	uint16_t segment; /* 0: it is one */
+	uint8_t ecn;      /* explicit congestion notification, 0 to 3 */
+	/* The port's own. */
+	_Alignas(8) char control[128];
 };
 
 struct io_timer {
@@ -58,6 +77,12 @@ struct io_port {
 	/* Calls due() once at or after that time; sets anew when set. */
 	void (*timer_set)(void *ctx, struct io_timer *timer, uint64_t at);
 	void (*timer_clear)(void *ctx, struct io_timer *timer);
+	/* -> bytes; fills the datagram's addresses, segment and ecn */
+	void (*recv_datagram)(void *ctx, struct io_op *op, int fd,
+		struct io_datagram *datagram);
+	/* -> bytes; -EAGAIN when the system had no room for it */
+	void (*send_datagram)(void *ctx, struct io_op *op, int fd,
+		struct io_datagram *datagram);
 };
 
 #endif

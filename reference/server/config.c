@@ -53,6 +53,7 @@ void config_finish(struct config *config)
 	for (unsigned int i = 0; i < config->break_count; i++) {
 		free(config->breaks[i]);
 	}
+	config_quic_finish(config);
 	free(config->keytab);
 	free(config->unix_user);
 	memset(config, 0, sizeof(*config));

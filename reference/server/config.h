@@ -11,15 +11,30 @@
 #include "auth/gss.h"
 #include "engine/engine.h"
 #include "loop/loop.h"
+#include "transport/quic.h"
 
 #define CONFIG_LISTEN_MAX 16
 #define CONFIG_SHARES_MAX 64
 #define CONFIG_USERS_MAX 1024
 #define CONFIG_BREAKS_MAX 64
+#define CONFIG_ACCESS_MAX 64
 
 struct config_share {
 	struct engine_share engine; /* name and policies; files is set later */
 	char *path;                 /* "memory:" for one without a disk */
+};
+
+struct config_access {
+	char *entries[CONFIG_ACCESS_MAX];
+	unsigned int count;
+};
+
+/* SMB over QUIC; without a certificate one is made. */
+struct config_quic {
+	char *certificate, *key, *ca;
+	bool require_client, skip_access, no_offload;
+	struct config_access allow, deny;
+	enum quic_retry retry;
 };
 
 struct config {
@@ -33,6 +48,7 @@ struct config {
 	bool anonymous;
 	struct engine_config engine; /* without shares and interfaces */
 	uint64_t stall_ns;           /* without progress on a connection */
+	struct config_quic quic;
 	enum log_level log;
 	enum loop_backend backend;
 	unsigned int threads;
@@ -68,6 +84,25 @@ int config_add_user(
 	struct config *config, const char *text, const char **ret_why);
 int config_read_file(
 	struct config *config, const char *path, char ret_error[256]);
+
+/* settings_quic.c */
+int config_quic_certificate(
+	struct config *config, const char *value, const char **ret_why);
+int config_quic_key(
+	struct config *config, const char *value, const char **ret_why);
+int config_quic_ca(
+	struct config *config, const char *value, const char **ret_why);
+int config_quic_client_certificate(
+	struct config *config, const char *value, const char **ret_why);
+int config_quic_allow(
+	struct config *config, const char *value, const char **ret_why);
+int config_quic_deny(
+	struct config *config, const char *value, const char **ret_why);
+int config_quic_retry(
+	struct config *config, const char *value, const char **ret_why);
+int config_quic_offload(
+	struct config *config, const char *value, const char **ret_why);
+void config_quic_finish(struct config *config);
 
 /* What may be set, for --help and the parser of the command line. */
 struct config_option {

@@ -69,6 +69,10 @@ static int serve(struct config *config, struct arguments *arguments)
 		i++) {
 		printf("smb3xd: listening on %s\n", address);
 	}
+	if (server_fingerprint(server) != NULL) {
+		printf("smb3xd: certificate sha256:%s\n",
+			server_fingerprint(server));
+	}
 	fflush(stdout);
 	r = server_run(server, load, arguments);
 	server_destroy(server);

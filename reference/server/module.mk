@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 SERVER_PARTS := $(filter-out %/main.c,$(wildcard reference/server/*.c))
 SERVER_LIBS  := engine files auth authclient transport loop ports rules crypto wire
-SERVER_LINK  := -lgnutls -lgssapi_krb5 -lnettle -luring -lpthread
+SERVER_LINK  := -lngtcp2_crypto_gnutls -lngtcp2 -lgnutls -lgssapi_krb5 -lnettle -luring -lpthread
 
 $(eval $(call library,server,$(SERVER_PARTS)))
 $(eval $(call program,smb3xd,reference/server/main.c,server $(SERVER_LIBS),$(SERVER_LINK)))

@@ -13,6 +13,7 @@
 #include "files/memory.h"
 #include "server/log.h"
 #include "server/server.h"
+#include "transport/quic.h"
 #include "transport/tcp.h"
 
 #define DRAIN_NS 10000000000u /* running requests may take so long to end */
@@ -39,6 +40,8 @@ struct server {
 	struct loop *loop;
 	const struct io_port *io;
 	struct tcp *tcp;
+	struct quic *quic; /* when something listens on it */
+	struct quic_tls *tls;
 	struct auth_port *auth;
 	struct engine *engine;
 	struct host_port host;
@@ -46,7 +49,7 @@ struct server {
 	struct engine_share shares[CONFIG_SHARES_MAX];
 	struct engine_interface interfaces[INTERFACES_MAX];
 	struct wire_guid guid;
-	char addresses[CONFIG_LISTEN_MAX][64];
+	char addresses[CONFIG_LISTEN_MAX][72];
 	uint64_t clock_base; /* FILETIME when the loop's clock was 0 */
 	struct io_timer engine_timer, drain_timer;
 	uint64_t engine_timer_at;
@@ -192,8 +195,11 @@ static int open_root(
 static bool only_loopback(const struct config *config)
 {
 	for (unsigned int i = 0; i < config->listen_count; i++) {
-		if (strncmp(config->listen[i], "127.", 4) != 0 &&
-			strncmp(config->listen[i], "[::1]", 5) != 0) {
+		const char *text = config->listen[i];
+
+		text += strncmp(text, "quic:", 5) == 0 ? 5 : 0;
+		if (strncmp(text, "127.", 4) != 0 &&
+			strncmp(text, "[::1]", 5) != 0) {
 			return false;
 		}
 	}
@@ -273,10 +279,34 @@ static void reload(struct server *server)
 /* Drain, then cut, then stop. */
 static void drain_step(struct server *server)
 {
-	bool idle = tcp_idle(server->tcp) && engine_idle(server->engine);
+	bool idle = tcp_idle(server->tcp) &&
+		    (server->quic == NULL || quic_idle(server->quic)) &&
+		    engine_idle(server->engine);
 
 	if (idle) {
 		loop_stop(server->loop);
+	}
+}
+
+static unsigned int connections(const struct server *server)
+{
+	return tcp_connections(server->tcp) +
+	       (server->quic != NULL ? quic_connections(server->quic) : 0);
+}
+
+static void cut(struct server *server)
+{
+	tcp_close_all(server->tcp, false);
+	if (server->quic != NULL) {
+		quic_close_all(server->quic, false);
+	}
+}
+
+static void stop_listening(struct server *server)
+{
+	tcp_stop_listening(server->tcp);
+	if (server->quic != NULL) {
+		quic_stop_listening(server->quic);
 	}
 }
 
@@ -288,10 +318,10 @@ static void drain_due(struct io_timer *timer)
 
 	if (server->phase == PHASE_DRAINING) {
 		log_event(LOG_WARN, "drain.cut", "connections=%u",
-			tcp_connections(server->tcp));
+			connections(server));
 		server->phase = PHASE_CUTTING;
 		server->cut = true;
-		tcp_close_all(server->tcp, false);
+		cut(server);
 		server->io->timer_set(server->io->ctx, timer,
 			server->io->now(server->io->ctx) + CUT_NS);
 	} else {
@@ -308,8 +338,8 @@ static void start_drain(struct server *server)
 	}
 	server->phase = PHASE_DRAINING;
 	log_event(LOG_INFO, "server.drain", "connections=%u",
-		tcp_connections(server->tcp));
-	tcp_stop_listening(server->tcp);
+		connections(server));
+	stop_listening(server);
 	engine_drain(server->engine);
 	server->io->timer_set(server->io->ctx, &server->drain_timer,
 		server->io->now(server->io->ctx) + DRAIN_NS);
@@ -354,29 +384,86 @@ static int open_signals(struct server *server)
 	return server->signal_fd < 0 ? -errno : 0;
 }
 
-static int open_tcp(struct server *server)
+#define QUIC_PREFIX "quic:"
+
+static uint32_t max_message(const struct engine_config *engine)
+{
+	uint32_t n = engine->max_write > engine->max_transact
+			     ? engine->max_write
+			     : engine->max_transact;
+
+	return n + MESSAGE_ROOM;
+}
+
+/* Certificate and endpoint of QUIC, with the first address that wants it. */
+static int open_quic(struct server *server)
 {
 	const struct config *config = server->config;
-	const struct engine_config *engine = &config->engine;
+	const struct config_quic *quic = &config->quic;
+	const struct quic_tls_server tls = {quic->certificate, quic->key,
+		quic->ca, quic->require_client, quic->skip_access,
+		(const char *const *)quic->allow.entries,
+		(const char *const *)quic->deny.entries, quic->allow.count,
+		quic->deny.count};
+	const struct quic_user user = {
+		server, conn_accepted, conn_input, conn_gone, log_line};
+	const struct quic_limits limits = {
+		.max_message = max_message(&config->engine),
+		.max_connections = config->engine.max_connections,
+		.queue_high = QUEUE_HIGH,
+		.stall_ns = config->stall_ns,
+		.retry = quic->retry,
+		.no_offload = quic->no_offload,
+	};
+	char error[256];
+	int r = quic_tls_server_create(&tls, &server->tls, error);
+
+	if (r < 0) {
+		log_event(LOG_ERROR, "quic.failed", "why=\"%s\"", error);
+		return r;
+	}
+	server->quic = quic_create(server->io, &limits, &user, server->tls);
+	return server->quic == NULL ? -ENOMEM : 0;
+}
+
+static int listen_on(struct server *server, unsigned int i)
+{
+	const char *text = server->config->listen[i];
+	size_t n = strlen(QUIC_PREFIX);
+	int r = 0;
+
+	if (strncmp(text, QUIC_PREFIX, n) != 0) {
+		return tcp_listen(server->tcp, text, server->addresses[i]);
+	}
+	if (server->quic == NULL) {
+		r = open_quic(server);
+	}
+	if (r == 0) {
+		memcpy(server->addresses[i], QUIC_PREFIX, n);
+		r = quic_listen(
+			server->quic, text + n, server->addresses[i] + n);
+	}
+	return r;
+}
+
+static int open_transports(struct server *server)
+{
+	const struct config *config = server->config;
 	const struct tcp_user user = {
 		server, conn_accepted, conn_input, conn_gone, log_line};
-	struct tcp_limits limits = {
-		.max_connections = engine->max_connections,
+	const struct tcp_limits limits = {
+		.max_message = max_message(&config->engine),
+		.max_connections = config->engine.max_connections,
 		.queue_high = QUEUE_HIGH,
 		.stall_ns = config->stall_ns,
 	};
 
-	limits.max_message = engine->max_write > engine->max_transact
-				     ? engine->max_write
-				     : engine->max_transact;
-	limits.max_message += MESSAGE_ROOM;
 	server->tcp = tcp_create(server->io, &limits, &user);
 	if (server->tcp == NULL) {
 		return -ENOMEM;
 	}
 	for (unsigned int i = 0; i < config->listen_count; i++) {
-		int r = tcp_listen(
-			server->tcp, config->listen[i], server->addresses[i]);
+		int r = listen_on(server, i);
 
 		if (r < 0) {
 			log_event(LOG_ERROR, "listen.failed",
@@ -443,7 +530,7 @@ int server_create(struct config *config, struct server **ret_server)
 		r = open_engine(server);
 	}
 	if (r == 0) {
-		r = open_tcp(server);
+		r = open_transports(server);
 	}
 	if (r < 0) {
 		server_destroy(server);
@@ -461,6 +548,11 @@ const char *server_address(const struct server *server, unsigned int i)
 	return i < CONFIG_LISTEN_MAX && server->addresses[i][0] != '\0'
 		       ? server->addresses[i]
 		       : NULL;
+}
+
+const char *server_fingerprint(const struct server *server)
+{
+	return server->tls != NULL ? quic_tls_fingerprint(server->tls) : NULL;
 }
 
 int server_run(struct server *server, struct config *(*reload_config)(void *),
@@ -482,8 +574,8 @@ static void finish_operations(struct server *server)
 {
 	loop_on_round(server->loop, NULL, NULL);
 	if (server->tcp != NULL) {
-		tcp_stop_listening(server->tcp);
-		tcp_close_all(server->tcp, false);
+		stop_listening(server);
+		cut(server);
 	}
 	if (server->signal_op.pending) {
 		server->io->cancel(server->io->ctx, &server->signal_op);
@@ -502,6 +594,8 @@ void server_destroy(struct server *server)
 		finish_operations(server);
 	}
 	tcp_destroy(server->tcp);
+	quic_destroy(server->quic);
+	quic_tls_destroy(server->tls);
 	engine_destroy(server->engine);
 	for (root = server->roots; root != NULL; root = next) {
 		next = root->next;

@@ -13,6 +13,8 @@ int server_create(struct config *config, struct server **ret_server);
 
 /* Each address that it listens on, in order; NULL after the last. */
 const char *server_address(const struct server *server, unsigned int i);
+/* SHA-256 of the certificate of SMB over QUIC; NULL without it. */
+const char *server_fingerprint(const struct server *server);
 
 /*
  * Runs until SIGTERM or SIGINT, then drains. SIGHUP calls reload(ctx), which

@@ -559,8 +559,8 @@ static int add_break(
 
 const struct config_option config_options[] = {
 	{"listen", "ADDR:PORT",
-		"where to listen: 0.0.0.0:445, [::1]:0 ...; "
-		"repeatable",
+		"where to listen: 0.0.0.0:445, [::1]:0, "
+		"quic:0.0.0.0:443 ...; repeatable",
 		add_listen},
 	{"share", "NAME=PATH[,OPTION]",
 		"a share; options: ro, guest, "
@@ -607,6 +607,27 @@ const struct config_option config_options[] = {
 		"after which a connection that takes or completes nothing "
 		"ends",
 		set_stall},
+	{"quic-certificate", "FILE",
+		"PEM, for SMB over QUIC; without it one is made",
+		config_quic_certificate},
+	{"quic-key", "FILE", "PEM; without it, in the certificate's file",
+		config_quic_key},
+	{"quic-ca", "FILE", "PEM: who signs the certificates of clients",
+		config_quic_ca},
+	{"quic-client-certificate", "WHO",
+		"off, any (valid one) or listed (in the lists below)",
+		config_quic_client_certificate},
+	{"quic-allow", "ENTRY",
+		"sha256:HEX or issuer:NAME of a client's certificate; "
+		"repeatable",
+		config_quic_allow},
+	{"quic-deny", "ENTRY", "likewise, and stronger; repeatable",
+		config_quic_deny},
+	{"quic-retry", "WHEN",
+		"busy, always or never: clients prove their address first",
+		config_quic_retry},
+	{"quic-offload", "yes|no", "many packets in one call of the system",
+		config_quic_offload},
 #ifdef SMB3X_FAULTY
 	{"break", "RULE-ID", "do not keep this rule; repeatable", add_break},
 #endif

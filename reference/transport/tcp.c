@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "transport/address.h"
 #include "transport/internal.h"
 
 #define BACKLOG 256
@@ -169,47 +170,13 @@ void tcp_destroy(struct tcp *tcp)
 	}
 }
 
-/* "127.0.0.1:445" or "[::1]:445" */
-static int parse_address(const char *text, struct sockaddr_storage *ret_address,
-	socklen_t *ret_size)
-{
-	struct addrinfo hints = {
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-		.ai_socktype = SOCK_STREAM};
-	struct addrinfo *info;
-	const char *colon = strrchr(text, ':');
-	char host[64];
-	size_t n;
-
-	if (colon == NULL || colon == text || colon[1] == '\0') {
-		return -EINVAL;
-	}
-	n = (size_t)(colon - text);
-	if (text[0] == '[' && n > 2 && text[n - 1] == ']') {
-		text++;
-		n -= 2;
-	}
-	if (n >= sizeof(host)) {
-		return -EINVAL;
-	}
-	memcpy(host, text, n);
-	host[n] = '\0';
-	if (getaddrinfo(host, colon + 1, &hints, &info) != 0) {
-		return -EINVAL;
-	}
-	memcpy(ret_address, info->ai_addr, info->ai_addrlen);
-	*ret_size = info->ai_addrlen;
-	freeaddrinfo(info);
-	return 0;
-}
-
 static int open_socket(const char *text, char ret_bound[64])
 {
 	struct sockaddr_storage address = {0};
 	char host[INET6_ADDRSTRLEN], port[8];
 	const int on = 1;
 	socklen_t size;
-	int fd, r = parse_address(text, &address, &size);
+	int fd, r = transport_parse_address(text, &address, &size);
 
 	if (r < 0) {
 		return r;

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* The settings of SMB over QUIC: certificates and who gets in by them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "server/config.h"
+
+static int set_text(char **text, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (copy == NULL) {
+		return -ENOMEM;
+	}
+	free(*text);
+	*text = copy;
+	return 0;
+}
+
+static int set_bool(bool *flag, const char *value, const char **ret_why)
+{
+	bool yes =
+		strcasecmp(value, "yes") == 0 || strcasecmp(value, "true") == 0;
+
+	if (!yes && strcasecmp(value, "no") != 0 &&
+		strcasecmp(value, "false") != 0) {
+		*ret_why = "yes or no is expected";
+		return -EINVAL;
+	}
+	*flag = yes;
+	return 0;
+}
+
+int config_quic_certificate(
+	struct config *config, const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return set_text(&config->quic.certificate, value);
+}
+
+int config_quic_key(
+	struct config *config, const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return set_text(&config->quic.key, value);
+}
+
+int config_quic_ca(
+	struct config *config, const char *value, const char **ret_why)
+{
+	(void)ret_why;
+	return set_text(&config->quic.ca, value);
+}
+
+int config_quic_client_certificate(
+	struct config *config, const char *value, const char **ret_why)
+{
+	config->quic.skip_access = strcasecmp(value, "any") == 0;
+	if (config->quic.skip_access) {
+		config->quic.require_client = true;
+		return 0;
+	}
+	if (strcasecmp(value, "off") == 0) {
+		config->quic.require_client = false;
+		return 0;
+	}
+	if (strcasecmp(value, "listed") == 0) {
+		config->quic.require_client = true;
+		return 0;
+	}
+	*ret_why = "off, any or listed is expected";
+	return -EINVAL;
+}
+
+static int add_entry(
+	struct config_access *access, const char *value, const char **ret_why)
+{
+	if (access->count == CONFIG_ACCESS_MAX) {
+		*ret_why = "too many entries";
+		return -E2BIG;
+	}
+	if (strncmp(value, "sha256:", 7) != 0 &&
+		strncmp(value, "issuer:", 7) != 0) {
+		*ret_why = "sha256:HEX or issuer:NAME is expected";
+		return -EINVAL;
+	}
+	access->entries[access->count] = NULL;
+	return set_text(&access->entries[access->count++], value);
+}
+
+int config_quic_allow(
+	struct config *config, const char *value, const char **ret_why)
+{
+	return add_entry(&config->quic.allow, value, ret_why);
+}
+
+int config_quic_deny(
+	struct config *config, const char *value, const char **ret_why)
+{
+	return add_entry(&config->quic.deny, value, ret_why);
+}
+
+int config_quic_retry(
+	struct config *config, const char *value, const char **ret_why)
+{
+	static const char *const words[] = {"busy", "always", "never"};
+
+	for (unsigned int i = 0; i < 3; i++) {
+		if (strcasecmp(value, words[i]) == 0) {
+			config->quic.retry = (enum quic_retry)i;
+			return 0;
+		}
+	}
+	*ret_why = "busy, always or never is expected";
+	return -EINVAL;
+}
+
+int config_quic_offload(
+	struct config *config, const char *value, const char **ret_why)
+{
+	bool offload = true;
+	int r = set_bool(&offload, value, ret_why);
+
+	config->quic.no_offload = !offload;
+	return r;
+}
+
+static void finish_access(struct config_access *access)
+{
+	for (unsigned int i = 0; i < access->count; i++) {
+		free(access->entries[i]);
+	}
+}
+
+void config_quic_finish(struct config *config)
+{
+	free(config->quic.certificate);
+	free(config->quic.key);
+	free(config->quic.ca);
+	finish_access(&config->quic.allow);
+	finish_access(&config->quic.deny);
+}
