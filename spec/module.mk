@@ -51,7 +51,7 @@ DOCS      := $(OUT)/docs
 DOC_NAMES := conventions core posix quic
 DOC_FILES := $(DOC_NAMES:%=spec/%.adoc)
 DOC_WIRE  := $(GEN)/spec
-DOC_TOOLS := $(wildcard spec/ext/* spec/theme/*)
+DOC_TOOLS := $(wildcard spec/ext/* spec/theme/* spec/*/decisions.yaml)
 BUILD_HTML = ruby spec/ext/build-html.rb $(1) spec/theme \
   $(OUT)/trace.json $(OUT)/requirements.json $(DOC_WIRE) $(DOC_FILES)
 

@@ -5,6 +5,8 @@
 #   include::wire:NAME[]                generated text about a structure
 #   wire::NAME[]                        the same as a block
 #   rules::index[], rules::products[]   tables over all rules
+#   rules::decisions[]                  decisions.yaml of the document, with
+#                                       the rules whose source names each
 #
 # What tools/trace has joined (attribute trace-json) and what tools/wiregen has
 # made (attribute wire-dir) is used when it is there.
@@ -12,6 +14,7 @@ require 'asciidoctor'
 require 'asciidoctor/extensions'
 require 'cgi'
 require 'json'
+require 'yaml'
 
 module Smb3x
   KEYWORD = /\b(MUST NOT|SHOULD NOT|MUST|SHOULD|MAY)\b/
@@ -173,7 +176,49 @@ module Smb3x
     end
   end
 
-  # Tables over all rules: rules::index[] and rules::products[].
+  # What a document has decided about open questions, with the rules.
+  class Decisions
+    def initialize(path, rules)
+      @entries = YAML.safe_load(File.read(path, encoding: 'utf-8'))
+      @rules = rules
+    end
+
+    def lines
+      rows = @entries['decisions'].flat_map { |entry| row(entry) }
+      ['[%header.decisions,cols="1,7,3"]', '|===',
+       '|No. |Question and decision |Rules', '', *rows, '|===']
+    end
+
+    def row(entry)
+      found = rules_of(entry)
+      if found.empty? && !entry['open']
+        raise "#{entry['id']}: neither a rule nor a reason to have none"
+      end
+      text = ["_#{entry['question']}_", '', entry['decision']]
+      text += ['', "*Left open:* #{entry['open']}"] if entry['open']
+      ["|[[#{entry['id']}]]#{entry['id']}", "a|#{text.join("\n")}",
+       "|#{found.empty? ? 'none' : found}"]
+    end
+
+    # Runs of successive numbers are drawn together.
+    def rules_of(entry)
+      return entry['rules'].map { |group| "all of #{group}" }.join(', ') \
+        if entry['rules']
+      ids = @rules.select { |rule|
+        rule['source'].match?(/\b#{entry['id']}\b/)
+      }.map { |rule| rule['id'] }.sort
+      runs = ids.slice_when { |a, b| a.succ != b }
+      runs.map { |run|
+        case run.length
+        when 1 then "<<#{run[0]}>>"
+        when 2 then "<<#{run[0]}>>, <<#{run[1]}>>"
+        else "<<#{run[0]}>> to <<#{run[-1]}>>"
+        end
+      }.join(', ')
+    end
+  end
+
+  # Tables over all rules: rules::index[], products[] and decisions[].
   class RulesMacro < Asciidoctor::Extensions::BlockMacroProcessor
     use_dsl
     named :rules
@@ -182,17 +227,30 @@ module Smb3x
       lines = case target
               when 'index' then index(parent.document)
               when 'products' then products(parent.document)
+              when 'decisions' then decisions(parent.document)
               end
       parse_content(parent, lines) if lines
       nil
     end
 
-    def index(document)
+    def rules_of(document)
       path = document.attr('requirements-json')
       return nil unless path && File.exist?(path)
       name = document.attr('docname')
-      rules = JSON.parse(File.read(path, encoding: 'utf-8'))
-                  .select { |rule| rule['document'] == name }
+      JSON.parse(File.read(path, encoding: 'utf-8'))
+          .select { |rule| rule['document'] == name }
+    end
+
+    def decisions(document)
+      rules = rules_of(document)
+      path = File.join(document.base_dir, document.attr('docname'),
+                       'decisions.yaml')
+      rules && Decisions.new(path, rules).lines
+    end
+
+    def index(document)
+      rules = rules_of(document)
+      return nil unless rules
       rows = rules.map { |rule|
         "|<<#{rule['id']},#{rule['id']}>> |#{rule['level']} " \
           "|#{rule['actor']} |#{rule['section']} |#{rule['source']}"
