@@ -40,7 +40,8 @@ static const struct offer_row {
 
 CONF_TABLE(core, greatest_dialect, offer_rows,
 	"the greatest common dialect is chosen, whatever the order",
-	RULES(CORE_NEGOTIATE_0009), NEEDS(DIALECT_MIN(0x0302)))
+	RULES(CORE_NEGOTIATE_0009),
+	NEEDS(DIALECT_MIN(0x0302), DIALECT_MAX(0x0302)))
 {
 	struct peer *a = peer_connect(t);
 	struct smb2_negotiate_request r = negotiate_request(
@@ -83,7 +84,8 @@ CONF_TEST(core, second_negotiate, "a second NEGOTIATE ends the connection",
 }
 
 CONF_TEST(core, client_start_time_is_ignored,
-	"ClientStartTime means nothing below 3.1.1", RULES(CORE_NEGOTIATE_0010))
+	"ClientStartTime means nothing below 3.1.1", RULES(CORE_NEGOTIATE_0010),
+	NEEDS(DIALECT_MAX(0x0302)))
 {
 	struct peer *a = peer_connect(t);
 	struct smb2_negotiate_request r = negotiate_request(
@@ -127,7 +129,7 @@ static const char *const smb1_only[] = {"NT LM 0.12", NULL};
 CONF_TEST(core, smb1_asks_for_any_dialect,
 	"SMB_COM_NEGOTIATE with \"SMB 2.\?\?\?\" leads to 0x02FF",
 	RULES(CORE_NEGOTIATE_0001, CORE_NEGOTIATE_0005),
-	NEEDS(DIALECT_MIN(0x0210)))
+	NEEDS(DIALECT_MIN(0x0210), DIRECT_TCP))
 {
 	struct peer *a = peer_connect(t);
 	struct reply *r;

@@ -128,7 +128,7 @@ CONF_TABLE(core, first_message, first_rows,
 
 CONF_TABLE(core, after_wildcard, first_rows,
 	"after a response with 0x02FF comes a NEGOTIATE",
-	RULES(CORE_TRANSPORT_0006), NEEDS(DIALECT_MIN(0x0210)))
+	RULES(CORE_TRANSPORT_0006), NEEDS(DIALECT_MIN(0x0210), DIRECT_TCP))
 {
 	static const uint8_t smb1[] = {0xff, 'S', 'M', 'B', 0x72, 0, 0, 0, 0,
 		0x18, 0x53, 0xc8, [24] = 0xff, 0xff, 0xff, 0xfe, [33] = 11, 0,

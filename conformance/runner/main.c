@@ -31,7 +31,7 @@ static const char usage[] =
 	"       smb3x-check matrix A.json...       a table of products\n"
 	"URL: smb://[DOMAIN;]USER:PASSWORD@HOST[:PORT]/SHARE (without "
 	":PASSWORD it\n"
-	"     is taken from the environment, SMB3X_PASSWORD)\n"
+	"     is taken from the environment, SMB3X_PASSWORD), or smb+quic://\n"
 	"PATTERN: an id (core/read/past_end), its beginning (core/read), a\n"
 	"         shell pattern ('core/*/bad_*') or a rule (CORE-READ-0003)\n"
 	"  --json FILE --junit FILE --tap FILE --html FILE  reports; list and\n"
@@ -47,6 +47,17 @@ static const char usage[] =
 	"  --product-version X  only those of them that hold for version X\n"
 	"  --products DIR       product files for \"known from\"\n"
 	"  --second-user U:P    another user, for tests that need two\n"
+	"  --tcp-port N, --quic-port N\n"
+	"                       the other way to the same server\n"
+	"  --quic-name NAME     its name in the certificate (default: HOST)\n"
+	"  --quic-ca FILE       who signs it; --quic-fingerprint HEX instead\n"
+	"                       (default: no check: the server is judged, not\n"
+	"                       the network)\n"
+	"  --quic-cert FILE, --quic-key FILE\n"
+	"                       of the client, if the server asks for one\n"
+	"  --quic-access DIR    certificates for tests of access control\n"
+	"  --quic-encrypts      its policy: SMB encryption inside QUIC\n"
+	"  --quic-pipes         its policy: named pipes over QUIC\n"
 	"  --strict             WARN counts as a deviation\n"
 	"  --keep all           evidence of passing tests too\n"
 	"  --no-cleanup         leave the directories of the tests\n"
@@ -69,6 +80,16 @@ enum {
 	OPT_PRODUCTS,
 	OPT_PRODUCT_VERSION,
 	OPT_SECOND_USER,
+	OPT_TCP_PORT,
+	OPT_QUIC_PORT,
+	OPT_QUIC_NAME,
+	OPT_QUIC_CA,
+	OPT_QUIC_FINGERPRINT,
+	OPT_QUIC_CERT,
+	OPT_QUIC_KEY,
+	OPT_QUIC_ACCESS,
+	OPT_QUIC_ENCRYPTS,
+	OPT_QUIC_PIPES,
 	OPT_STRICT,
 	OPT_KEEP,
 	OPT_NO_CLEANUP,
@@ -91,6 +112,16 @@ static const struct option long_options[] = {
 	{"products", required_argument, NULL, OPT_PRODUCTS},
 	{"product-version", required_argument, NULL, OPT_PRODUCT_VERSION},
 	{"second-user", required_argument, NULL, OPT_SECOND_USER},
+	{"tcp-port", required_argument, NULL, OPT_TCP_PORT},
+	{"quic-port", required_argument, NULL, OPT_QUIC_PORT},
+	{"quic-name", required_argument, NULL, OPT_QUIC_NAME},
+	{"quic-ca", required_argument, NULL, OPT_QUIC_CA},
+	{"quic-fingerprint", required_argument, NULL, OPT_QUIC_FINGERPRINT},
+	{"quic-cert", required_argument, NULL, OPT_QUIC_CERT},
+	{"quic-key", required_argument, NULL, OPT_QUIC_KEY},
+	{"quic-access", required_argument, NULL, OPT_QUIC_ACCESS},
+	{"quic-encrypts", no_argument, NULL, OPT_QUIC_ENCRYPTS},
+	{"quic-pipes", no_argument, NULL, OPT_QUIC_PIPES},
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"keep", required_argument, NULL, OPT_KEEP},
 	{"no-cleanup", no_argument, NULL, OPT_NO_CLEANUP},
@@ -120,6 +151,45 @@ static double number(const char *text, double least, double most)
 		refuse("not a number in range", text);
 	}
 	return value;
+}
+
+/* What concerns transports; false if c is something else. */
+static bool take_transport(struct options *o, int c, const char *value)
+{
+	switch (c) {
+	case OPT_TCP_PORT:
+		o->tcp_port = (unsigned int)number(value, 1, 65535);
+		return true;
+	case OPT_QUIC_PORT:
+		o->quic_port = (unsigned int)number(value, 1, 65535);
+		return true;
+	case OPT_QUIC_NAME:
+		o->quic.name = value;
+		return true;
+	case OPT_QUIC_CA:
+		o->quic.ca = value;
+		return true;
+	case OPT_QUIC_FINGERPRINT:
+		o->quic.fingerprint = value;
+		return true;
+	case OPT_QUIC_CERT:
+		o->quic.certificate = value;
+		return true;
+	case OPT_QUIC_KEY:
+		o->quic.key = value;
+		return true;
+	case OPT_QUIC_ACCESS:
+		o->quic.access = value;
+		return true;
+	case OPT_QUIC_ENCRYPTS:
+		o->quic.encrypts = true;
+		return true;
+	case OPT_QUIC_PIPES:
+		o->quic.pipes = true;
+		return true;
+	default:
+		return false;
+	}
 }
 
 static void take_file(struct options *o, int c, const char *value)
@@ -199,7 +269,9 @@ static void take(struct options *o, int c, const char *value)
 		fputs(usage, stderr);
 		exit(EXIT_USAGE);
 	default:
-		take_file(o, c, value);
+		if (!take_transport(o, c, value)) {
+			take_file(o, c, value);
+		}
 		break;
 	}
 }
@@ -255,6 +327,13 @@ static void take_url(struct options *o, struct target *target)
 		refuse("no such host", target->host);
 	default:
 		refuse("not smb://user:password@host:port/share", NULL);
+	}
+	target->quic = o->quic;
+	if (o->tcp_port != 0) {
+		target->tcp_port = (uint16_t)o->tcp_port;
+	}
+	if (o->quic_port != 0) {
+		target->quic_port = (uint16_t)o->quic_port;
 	}
 	if (target->password[0] == '\0' && getenv(PASSWORD) != NULL) {
 		snprintf(target->password, sizeof(target->password), "%s",

@@ -60,6 +60,17 @@ static bool met(const struct target *target, const struct need *need,
 		snprintf(ret_reason, 200,
 			"needs a second user (--second-user NAME:PASSWORD)");
 		return target->user2[0] != '\0';
+	case NEED_TCP:
+		snprintf(ret_reason, 200,
+			"is about Direct TCP; the target is reached over QUIC");
+		return !target->over_quic;
+	case NEED_TRANSPORT:
+		snprintf(ret_reason, 200, "needs %s to the server as well (%s)",
+			need->text,
+			need->value == 2 ? "smb+quic://, or --quic-port"
+					 : "smb://, or --tcp-port");
+		return need->value == 2 ? target->quic_port != 0
+					: target->tcp_port != 0;
 	default:
 		break;
 	}
@@ -83,12 +94,15 @@ bool needs_met(const struct target *target, const struct conf_test *test,
 {
 	unsigned int i;
 
-	if (target->dialect_max == 0) { /* --no-probe */
-		return true;
-	}
 	for (i = 0; i < CONF_NEEDS_MAX; i++) {
-		if (test->needs[i].kind != NEED_NOTHING &&
-			!met(target, &test->needs[i], ret_reason)) {
+		enum need_kind kind = test->needs[i].kind;
+
+		if (kind == NEED_NOTHING ||
+			(target->dialect_max == 0 && /* --no-probe */
+				kind != NEED_TCP && kind != NEED_TRANSPORT)) {
+			continue;
+		}
+		if (!met(target, &test->needs[i], ret_reason)) {
 			return false;
 		}
 	}

@@ -23,7 +23,9 @@ struct options {
 	unsigned int pattern_count;
 	const char *json, *junit, *tap, *html, *report, *product, *products;
 	const char *product_version;
-	const char *second_user; /* user:password */
+	const char *second_user;          /* user:password */
+	unsigned int tcp_port, quic_port; /* the other way to the server */
+	struct quic_target quic;
 	unsigned int jobs;
 	uint64_t seed;
 	bool seed_given;

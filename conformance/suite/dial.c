@@ -20,12 +20,22 @@ static uint16_t port_of(const struct sockaddr_storage *a)
 	return ntohs(((const struct sockaddr_in *)a)->sin_port);
 }
 
+static void set_port(struct sockaddr_storage *a, uint16_t port)
+{
+	if (a->ss_family == AF_INET6) {
+		((struct sockaddr_in6 *)a)->sin6_port = htons(port);
+	} else {
+		((struct sockaddr_in *)a)->sin_port = htons(port);
+	}
+}
+
 int dial(const struct target *target, int timeout_ms, uint16_t *ret_local,
 	uint16_t *ret_remote)
 {
 	int fd = socket(target->address.ss_family,
 		SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	struct sockaddr_storage address = target->address;
 	socklen_t size = sizeof(int);
 	int on = 1, error = 0;
 	struct sockaddr_storage local = {0};
@@ -34,7 +44,8 @@ int dial(const struct target *target, int timeout_ms, uint16_t *ret_local,
 		return -errno;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(fd, (const struct sockaddr *)&target->address,
+	set_port(&address, target->tcp_port);
+	if (connect(fd, (const struct sockaddr *)&address,
 		    target->address_size) != 0 &&
 		errno != EINPROGRESS) {
 		error = errno;
@@ -50,6 +61,6 @@ int dial(const struct target *target, int timeout_ms, uint16_t *ret_local,
 	size = sizeof(local);
 	getsockname(fd, (struct sockaddr *)&local, &size);
 	*ret_local = port_of(&local);
-	*ret_remote = port_of(&target->address);
+	*ret_remote = target->tcp_port;
 	return fd;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP under the peers: connect, frame ([MS-SMB2] 2.1: four bytes of length),
- * send, and wait for traffic on all connections of a test at once.
+ * TCP or QUIC under the peers: connect, frame ([MS-SMB2] 2.1: four bytes of
+ * length), send, and wait for traffic on all connections of a test at once.
  */
 #include <errno.h>
 #include <poll.h>
@@ -12,6 +12,7 @@
 
 #include "suite/dial.h"
 #include "suite/link.h"
+#include "suite/quic.h"
 #include "suite/words.h"
 
 #define INPUT_CHUNK 262144
@@ -30,19 +31,14 @@ uint64_t test_within(const struct test *t, unsigned int ms)
 	return test_clock() + (uint64_t)(ms * t->time_scale * 1e6);
 }
 
-struct peer *peer_connect(struct test *t)
+struct peer *link_new_peer(
+	struct test *t, int fd, uint16_t local, uint16_t remote)
 {
-	uint16_t local = 0, remote = 0;
 	struct peer *peer;
-	int fd;
 
 	if (t->peer_count == TEST_PEERS) {
 		conf_broken(t, "more than %d connections", TEST_PEERS);
 	}
-	fd = dial(t->target, (int)(REPLY_TIMEOUT_MS * t->time_scale), &local,
-		&remote);
-	conf_need(t, NULL, fd >= 0, "a TCP connection to %s (%s)",
-		t->target->host, fd >= 0 ? "made" : strerror(-fd));
 	peer = test_alloc(t, sizeof(*peer));
 	peer->t = t;
 	peer->fd = fd;
@@ -54,6 +50,32 @@ struct peer *peer_connect(struct test *t)
 	t->peers[t->peer_count++] = peer;
 	log_peer(t->log, peer->index, peer->name, local, remote);
 	return peer;
+}
+
+static struct peer *connect_tcp(struct test *t)
+{
+	uint16_t local = 0, remote = 0;
+	int fd = dial(t->target, (int)(REPLY_TIMEOUT_MS * t->time_scale),
+		&local, &remote);
+
+	conf_need(t, NULL, fd >= 0, "a TCP connection to %s (%s)",
+		t->target->host, fd >= 0 ? "made" : strerror(-fd));
+	return link_new_peer(t, fd, local, remote);
+}
+
+struct peer *peer_connect_over(struct test *t, enum transport transport)
+{
+	if (transport == TRANSPORT_TARGET) {
+		transport =
+			t->target->over_quic ? TRANSPORT_QUIC : TRANSPORT_TCP;
+	}
+	return transport == TRANSPORT_QUIC ? quic_connect(t, NULL)
+					   : connect_tcp(t);
+}
+
+struct peer *peer_connect(struct test *t)
+{
+	return peer_connect_over(t, TRANSPORT_TARGET);
 }
 
 static void closed(struct peer *peer)
@@ -69,10 +91,40 @@ static void closed(struct peer *peer)
 void peer_disconnect(struct peer *peer)
 {
 	if (peer->fd >= 0) {
-		close(peer->fd);
+		if (peer->quic != NULL) {
+			quic_hang_up(peer->quic);
+			peer->quic = NULL;
+		} else {
+			close(peer->fd);
+		}
 		peer->fd = -1;
 		peer->closed = true;
 	}
+}
+
+/* As many as the connection takes now; -1 and errno. */
+static ssize_t put_some(struct peer *peer, const uint8_t *p, size_t n)
+{
+	ssize_t r;
+
+	if (peer->quic == NULL) {
+		return send(peer->fd, p, n, MSG_NOSIGNAL);
+	}
+	r = quic_wire_send(peer->quic, p, n);
+	errno = r < 0 ? (int)-r : 0;
+	return r;
+}
+
+static ssize_t get_some(struct peer *peer, uint8_t *p, size_t n)
+{
+	ssize_t r;
+
+	if (peer->quic == NULL) {
+		return recv(peer->fd, p, n, 0);
+	}
+	r = quic_wire_receive(peer->quic, p, n);
+	errno = r < 0 ? (int)-r : 0;
+	return r;
 }
 
 /* Sends all of it, or notices that the connection is over. */
@@ -82,8 +134,7 @@ static void put(struct peer *peer, struct wire_view bytes)
 	size_t sent = 0;
 
 	while (sent < bytes.n && !peer->closed && test_clock() < deadline) {
-		ssize_t n = send(
-			peer->fd, bytes.p + sent, bytes.n - sent, MSG_NOSIGNAL);
+		ssize_t n = put_some(peer, bytes.p + sent, bytes.n - sent);
 		struct pollfd p = {.fd = peer->fd, .events = POLLOUT};
 
 		if (n > 0) {
@@ -142,7 +193,8 @@ static void split(struct peer *peer)
 	peer->input_size -= at;
 }
 
-static void get(struct peer *peer)
+/* Takes what has come; whether there may be more. */
+static bool get(struct peer *peer)
 {
 	ssize_t n;
 
@@ -152,7 +204,7 @@ static void get(struct peer *peer)
 
 		if (cap > 2 * (size_t)MESSAGE_MAX + 2 * INPUT_CHUNK) {
 			closed(peer);
-			return;
+			return false;
 		}
 		grown = test_alloc(peer->t, cap);
 		if (peer->input_size != 0) {
@@ -161,14 +213,15 @@ static void get(struct peer *peer)
 		peer->input = grown;
 		peer->input_cap = cap;
 	}
-	n = recv(peer->fd, peer->input + peer->input_size,
-		peer->input_cap - peer->input_size, 0);
+	n = get_some(peer, peer->input + peer->input_size,
+		peer->input_cap - peer->input_size);
 	if (n > 0) {
 		peer->input_size += (size_t)n;
 		split(peer);
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
 		closed(peer);
 	}
+	return n > 0 && peer->quic != NULL;
 }
 
 bool peers_pump(struct test *t, uint64_t deadline)
@@ -194,8 +247,7 @@ bool peers_pump(struct test *t, uint64_t deadline)
 		return test_clock() < deadline;
 	}
 	for (i = 0; i < n; i++) {
-		if (polled[i].revents != 0) {
-			get(who[i]);
+		while (polled[i].revents != 0 && get(who[i])) {
 		}
 	}
 	return true;

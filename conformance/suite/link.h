@@ -8,6 +8,10 @@
 
 #include "suite/peer.h"
 
+/* A peer on a connected descriptor. */
+struct peer *link_new_peer(
+	struct test *t, int fd, uint16_t local, uint16_t remote);
+
 /* Frames, records and sends one message; plain is its decrypted form, if the
  * message is encrypted. Returns its frame number. */
 uint32_t link_send(

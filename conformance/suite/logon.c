@@ -368,7 +368,7 @@ struct peer *client_with(struct test *t, const struct client_options *options)
 	struct peer *peer;
 
 	need_dialect(t, options);
-	peer = peer_connect(t);
+	peer = peer_connect_over(t, options != NULL ? options->transport : 0);
 	need_ok(t, peer_negotiate(peer, options));
 	if (options != NULL && options->plain) {
 		return peer;
@@ -388,9 +388,17 @@ struct peer *client(struct test *t)
 
 struct peer *client_bind(struct peer *primary)
 {
+	return client_bind_over(primary,
+		primary->quic != NULL ? TRANSPORT_QUIC : TRANSPORT_TCP);
+}
+
+struct peer *client_bind_over(struct peer *primary, enum transport transport)
+{
 	struct test *t = primary->t;
-	struct peer *peer = peer_connect(t);
+	struct peer *peer = peer_connect_over(t, transport);
 	const struct client_options options = {
+		.offer_transport = transport == TRANSPORT_QUIC,
+		.transport_flags = SMB2_ACCEPT_TRANSPORT_LEVEL_SECURITY,
 		.dialect = primary->dialect,
 		.client_guid = &primary->client_guid,
 		.capabilities = primary->client_capabilities,

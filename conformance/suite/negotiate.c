@@ -133,6 +133,13 @@ static struct wire_view signing_context(struct test *t, uint16_t only_plus_1)
 	return encoded(t, &smb2_signing_data_type, &c);
 }
 
+static struct wire_view transport_context(struct test *t, uint32_t flags)
+{
+	struct smb2_transport_data c = {.flags = flags};
+
+	return encoded(t, &smb2_transport_data_type, &c);
+}
+
 struct smb2_negotiate_request negotiate_request(
 	struct peer *peer, const struct client_options *options)
 {
@@ -159,17 +166,26 @@ struct smb2_negotiate_request negotiate_request(
 		r.capabilities = o->capabilities != 0 ? o->capabilities : 0x7f;
 	}
 	if (highest == 0x0311) {
-		const struct negotiate_context contexts[] = {
+		struct negotiate_context contexts[5] = {
 			{SMB2_PREAUTH_INTEGRITY_CAPABILITIES,
 				preauth_context(t)},
 			{SMB2_ENCRYPTION_CAPABILITIES,
 				cipher_context(t, o->cipher)},
 			{SMB2_SIGNING_CAPABILITIES,
 				signing_context(t, o->signing)},
-			{SMB2_POSIX_EXTENSIONS_AVAILABLE,
-				wire_view_of(POSIX_TAG, 16)},
 		};
-		unsigned int n = o->posix ? 4 : 3;
+		unsigned int n = 3;
+
+		if (o->offer_transport) {
+			contexts[n++] = (struct negotiate_context){
+				SMB2_TRANSPORT_CAPABILITIES,
+				transport_context(t, o->transport_flags)};
+		}
+		if (o->posix) {
+			contexts[n++] = (struct negotiate_context){
+				SMB2_POSIX_EXTENSIONS_AVAILABLE,
+				wire_view_of(POSIX_TAG, 16)};
+		}
 
 		r.negotiate_context_count = (uint16_t)n;
 		r.negotiate_context_list = negotiate_contexts(t, contexts, n);
@@ -238,6 +254,10 @@ static void remember(struct peer *peer, const struct reply *reply)
 	peer->server_guid = r->server_guid;
 	peer->security_buffer = r->security_buffer;
 	choose_algorithms(peer);
+	peer->transport_security =
+		negotiated_context(peer, SMB2_TRANSPORT_CAPABILITIES, &data) &&
+		data.n >= 4 &&
+		(wire_get32(data.p) & SMB2_ACCEPT_TRANSPORT_LEVEL_SECURITY);
 	peer->posix = negotiated_context(
 			      peer, SMB2_POSIX_EXTENSIONS_AVAILABLE, &data) &&
 		      wire_view_equal(data, wire_view_of(POSIX_TAG, 16));

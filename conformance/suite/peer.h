@@ -32,6 +32,7 @@
 
 struct request;
 struct pdu;
+struct quic_wire;
 
 /* A logged-on user; may be carried by several peers (channels). */
 struct session {
@@ -58,7 +59,8 @@ struct peer {
 	uint16_t index;
 	char name[16]; /* A, B, ... */
 	int fd;
-	bool closed; /* the server ended the connection */
+	struct quic_wire *quic; /* NULL: TCP */
+	bool closed;            /* the server ended the connection */
 	uint32_t closed_frame;
 
 	struct wire_guid client_guid;
@@ -68,6 +70,7 @@ struct peer {
 	uint32_t client_capabilities;  /* as sent */
 	uint16_t client_security_mode; /* as sent */
 	uint16_t client_dialects[8];   /* as sent */
+	bool transport_security; /* AcceptTransportSecurity, as answered */
 	unsigned int client_dialect_count;
 	bool posix; /* the UNIX extensions were negotiated */
 	uint32_t max_transact, max_read, max_write;
@@ -159,6 +162,9 @@ struct request {
 	struct request *next;
 };
 
+/* TRANSPORT_TARGET: what the target's URL names. */
+enum transport { TRANSPORT_TARGET, TRANSPORT_TCP, TRANSPORT_QUIC };
+
 struct client_options {
 	uint16_t dialect; /* 0 = the highest that the target has */
 	uint16_t cipher;  /* 3.1.1: offer only this; 0 = all */
@@ -169,7 +175,10 @@ struct client_options {
 	bool no_tree;     /* no tree connect */
 	bool second_user;
 	bool anonymous;
-	bool posix;            /* 3.1.1: offer the UNIX extensions */
+	bool posix; /* 3.1.1: offer the UNIX extensions */
+	enum transport transport;
+	bool offer_transport; /* 3.1.1: SMB2_TRANSPORT_CAPABILITIES */
+	uint32_t transport_flags;
 	const char *share;     /* NULL = the target's share */
 	uint32_t capabilities; /* SMB2_GLOBAL_CAP_*; 0 = all that exist */
 	const struct wire_guid *client_guid; /* NULL = a fresh one */
@@ -177,8 +186,9 @@ struct client_options {
 
 /* --- connections ------------------------------------------------------ */
 
-/* A TCP connection, nothing sent. No connection: no verdict. */
+/* A connection, nothing sent. No connection: no verdict. */
 struct peer *peer_connect(struct test *t);
+struct peer *peer_connect_over(struct test *t, enum transport transport);
 /* Negotiates as options say (NULL = everything). The response, whatever it
  * is, is returned and also kept in peer->negotiate. */
 struct reply *peer_negotiate(
@@ -228,6 +238,8 @@ struct peer *client(struct test *t);
 struct peer *client_with(struct test *t, const struct client_options *options);
 /* A second connection of the same client, bound to primary's session. */
 struct peer *client_bind(struct peer *primary);
+/* Over this transport; over QUIC it offers to leave out encryption. */
+struct peer *client_bind_over(struct peer *primary, enum transport transport);
 
 /* Ends the connection without a word, as a client that vanishes. */
 void peer_disconnect(struct peer *peer);

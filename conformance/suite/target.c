@@ -12,7 +12,9 @@
 #include "suite/target.h"
 
 #define SCHEME "smb://"
+#define SCHEME_QUIC "smb+quic://"
 #define DEFAULT_PORT "445"
+#define DEFAULT_PORT_QUIC "443"
 
 /* Copies [from, to) with %XX decoded; false if it does not fit. */
 static bool part(char *ret, size_t size, const char *from, const char *to)
@@ -76,10 +78,22 @@ static bool parse_host(
 		}
 	}
 	if (colon == NULL) {
-		snprintf(ret_port, 8, "%s", DEFAULT_PORT);
+		snprintf(ret_port, 8, "%s",
+			t->over_quic ? DEFAULT_PORT_QUIC : DEFAULT_PORT);
 		return true;
 	}
 	return part(ret_port, 8, colon + 1, to) && isdigit(ret_port[0]);
+}
+
+/* What follows smb:// or smb+quic://; NULL if neither is there. */
+static const char *behind_scheme(struct target *t, const char *url)
+{
+	t->over_quic = strncmp(url, SCHEME_QUIC, strlen(SCHEME_QUIC)) == 0;
+	if (t->over_quic) {
+		return url + strlen(SCHEME_QUIC);
+	}
+	return strncmp(url, SCHEME, strlen(SCHEME)) == 0 ? url + strlen(SCHEME)
+							 : NULL;
 }
 
 int target_parse(struct target *ret_target, const char *url)
@@ -93,8 +107,7 @@ int target_parse(struct target *ret_target, const char *url)
 	if (t == NULL) {
 		return -ENOMEM;
 	}
-	p = strncmp(url, SCHEME, strlen(SCHEME)) == 0 ? url + strlen(SCHEME)
-						      : NULL;
+	p = behind_scheme(t, url);
 	slash = p != NULL ? strchr(p, '/') : NULL;
 	at = slash != NULL ? memrchr(p, '@', (size_t)(slash - p)) : NULL;
 	if (slash == NULL || slash[1] == '\0' ||
@@ -111,8 +124,10 @@ int target_parse(struct target *ret_target, const char *url)
 	memcpy(&t->address, found->ai_addr, found->ai_addrlen);
 	t->address_size = found->ai_addrlen;
 	freeaddrinfo(found);
-	t->port = (uint16_t)strtoul(port, NULL, 10);
-	snprintf(t->url, sizeof(t->url), SCHEME "%s@%s%s%s:%s/%s", t->user,
+	*(t->over_quic ? &t->quic_port : &t->tcp_port) =
+		(uint16_t)strtoul(port, NULL, 10);
+	snprintf(t->url, sizeof(t->url), "%s%s@%s%s%s:%s/%s",
+		t->over_quic ? SCHEME_QUIC : SCHEME, t->user,
 		strchr(t->host, ':') ? "[" : "", t->host,
 		strchr(t->host, ':') ? "]" : "", port, t->share);
 	*ret_target = *t;

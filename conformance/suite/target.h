@@ -40,12 +40,26 @@ struct fact {
 	uint32_t frame;    /* in probe.pcapng */
 };
 
+/* How a server is known over QUIC. The strings outlive the target. */
+struct quic_target {
+	const char *name; /* SNI, and in the certificate; NULL: the host */
+	/* Both NULL: any certificate is good. */
+	const char *ca, *fingerprint;
+	const char *certificate, *key; /* of the client, when it is asked */
+	/* Policy of the server: SMB2 encryption inside of QUIC; pipes. */
+	bool encrypts, pipes;
+	/* Certificates and keys for tests of client access control. */
+	const char *access;
+};
+
 struct target {
 	char url[768]; /* without the password */
 	char user[128], password[128], domain[128];
 	char user2[128], password2[128];
 	char host[256], share[128];
-	uint16_t port;
+	bool over_quic;               /* as the URL says */
+	uint16_t tcp_port, quic_port; /* 0: not reached that way */
+	struct quic_target quic;
 	struct sockaddr_storage address;
 	socklen_t address_size;
 
@@ -60,8 +74,9 @@ struct target {
 	struct fact facts[TARGET_FACTS];
 };
 
-/* Parses smb://[domain;]user:password@host[:port]/share and looks the host
- * up. 0, -EINVAL (not such an address) or -ENOENT (no such host). */
+/* Parses smb:// (or smb+quic://)[domain;]user:password@host[:port]/share and
+ * looks the host up. 0, -EINVAL (not such an address) or -ENOENT (no such
+ * host). */
 int target_parse(struct target *ret_target, const char *url)
 	__attribute__((warn_unused_result));
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "suite/test.h"
+#include "suite/peer.h"
 #include "suite/words.h"
 
 struct arena_block {
@@ -104,6 +104,11 @@ void test_run(struct test *t, const void *row)
 	} else if (!left_by_word(t->log)) {
 		log_end(t->log, END_BROKEN,
 			"an assertion or exception outside of the words");
+	}
+	for (unsigned int i = 0; i < t->peer_count; i++) {
+		if (t->peers[i]->quic != NULL) { /* it would not be noticed */
+			peer_disconnect(t->peers[i]);
+		}
 	}
 	while (t->arena != NULL) {
 		struct arena_block *b = t->arena;

@@ -42,7 +42,9 @@ enum need_kind {
 	NEED_CONTEXT, /* a create context by its four letters */
 	NEED_FS_FLAG, /* a bit of FileFsAttributeInformation */
 	NEED_SECOND_USER,
-	NEED_POSIX, /* the UNIX extensions, on the target's share */
+	NEED_POSIX,     /* the UNIX extensions, on the target's share */
+	NEED_TCP,       /* the target is reached over TCP by default */
+	NEED_TRANSPORT, /* it can be reached over it: enum transport */
 };
 
 struct need {
@@ -130,6 +132,21 @@ struct conf_test {
 #define SECOND_USER \
 	{ \
 		NEED_SECOND_USER, 0, "a second user" \
+	}
+
+/* The test is about Direct TCP itself. */
+#define DIRECT_TCP \
+	{ \
+		NEED_TCP, 0, "Direct TCP" \
+	}
+#define QUIC_TRANSPORT \
+	{ \
+		NEED_TRANSPORT, 2, "QUIC" \
+	}
+/* Together with QUIC_TRANSPORT: two ways to the same server. */
+#define TCP_BESIDE \
+	{ \
+		NEED_TRANSPORT, 1, "TCP" \
 	}
 
 #define POSIX_EXTENSIONS \

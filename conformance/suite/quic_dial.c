@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/* QUIC connections to the target; see quic_dial.h. */
+#include "suite/quic_dial.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "transport/quic_client.h"
+
+struct quic_wire {
+	struct quic_tls *tls;
+	struct quic_client *client;
+};
+
+static const enum quic_ended ended[] = {
+	[QUIC_END_NOT_YET] = QUIC_LIVES,
+	[QUIC_END_LOCAL] = QUIC_WE_CLOSED,
+	[QUIC_END_TLS] = QUIC_TLS_REFUSED,
+	[QUIC_END_TRANSPORT] = QUIC_OTHER,
+	[QUIC_END_APPLICATION] = QUIC_WE_CLOSED,
+	[QUIC_END_PEER_TRANSPORT] = QUIC_PEER_TRANSPORT,
+	[QUIC_END_PEER_APPLICATION] = QUIC_PEER_APPLICATION,
+	[QUIC_END_PEER_STREAM] = QUIC_PEER_STREAM,
+	[QUIC_END_IDLE] = QUIC_SILENCE,
+	[QUIC_END_HANDSHAKE_TIMEOUT] = QUIC_SILENCE,
+	[QUIC_END_STATELESS_RESET] = QUIC_STATELESS_RESET,
+	[QUIC_END_VERSION] = QUIC_NO_VERSION,
+	[QUIC_END_DROPPED] = QUIC_SILENCE,
+};
+
+static struct quic_outcome outcome_of(const struct quic_end *end)
+{
+	struct quic_outcome outcome = {
+		.how = (size_t)end->kind < sizeof(ended) / sizeof(ended[0])
+			       ? ended[end->kind]
+			       : QUIC_OTHER,
+		.code = end->code};
+
+	snprintf(outcome.text, sizeof(outcome.text), "%s", end->text);
+	return outcome;
+}
+
+static void broken(struct quic_outcome *outcome, const char *text)
+{
+	*outcome = (struct quic_outcome){.how = QUIC_OTHER};
+	snprintf(outcome->text, sizeof(outcome->text), "%s", text);
+}
+
+static int make_tls(const struct target *target, const struct quic_offer *offer,
+	struct quic_tls **ret_tls, struct quic_outcome *outcome)
+{
+	bool own = offer->ca != NULL || offer->fingerprint != NULL;
+	const struct quic_target *q = &target->quic;
+	struct quic_tls_client client = {
+		.ca = own ? offer->ca : q->ca,
+		.fingerprint = own ? offer->fingerprint : q->fingerprint,
+		.certificate = q->certificate,
+		.key = q->key,
+	};
+	char error[256] = "";
+	int r;
+
+	/* Somebody who judges servers wants to reach them first. */
+	client.insecure = client.ca == NULL && client.fingerprint == NULL;
+	if (offer->certificate != NULL || offer->no_certificate) {
+		client.certificate = offer->certificate;
+		client.key = offer->key;
+	}
+	r = quic_tls_client_create(&client, ret_tls, error);
+	if (r < 0) {
+		broken(outcome, error);
+	}
+	return r;
+}
+
+static void set_port(struct sockaddr_storage *address, uint16_t port)
+{
+	if (address->ss_family == AF_INET6) {
+		((struct sockaddr_in6 *)address)->sin6_port = htons(port);
+	} else {
+		((struct sockaddr_in *)address)->sin_port = htons(port);
+	}
+}
+
+int quic_dial(const struct target *target, const struct quic_offer *offer,
+	int timeout_ms, struct quic_wire **ret_wire,
+	struct quic_outcome *ret_outcome)
+{
+	struct sockaddr_storage address = target->address;
+	struct quic_client_options options = {
+		.address = (struct sockaddr *)&address,
+		.address_size = target->address_size,
+		.name = offer->name         ? offer->name
+			: target->quic.name ? target->quic.name
+					    : target->host,
+		.alpn = offer->alpn,
+		.alpn_count = offer->alpn_count,
+		.no_name = offer->no_name,
+		.version = offer->version,
+		.window = offer->window,
+		.streams_bidi = offer->streams_bidi,
+		.streams_uni = offer->streams_uni,
+		.idle_ns = offer->idle_ms * 1000000ull,
+		.keep_alive_ns = offer->keep_alive_ms * 1000000ull,
+		.no_keep_alive = offer->no_keep_alive,
+		.no_stream = offer->no_stream,
+	};
+	struct quic_wire *wire = calloc(1, sizeof(*wire));
+	struct quic_end end = {0};
+	int r;
+
+	if (wire == NULL) {
+		return -ENOMEM;
+	}
+	set_port(&address, offer->port ? offer->port : target->quic_port);
+	r = make_tls(target, offer, &wire->tls, ret_outcome);
+	if (r == 0) {
+		options.tls = wire->tls;
+		r = quic_client_connect(
+			&options, timeout_ms, &wire->client, &end);
+		*ret_outcome = outcome_of(&end);
+		if (r == -ECONNREFUSED) {
+			ret_outcome->how = QUIC_NOBODY;
+		} else if (r == -ETIMEDOUT) {
+			ret_outcome->how = QUIC_SILENCE;
+		}
+	}
+	if (r < 0) {
+		quic_tls_destroy(wire->tls);
+		free(wire);
+		return r;
+	}
+	*ret_wire = wire;
+	return 0;
+}
+
+void quic_hang_up(struct quic_wire *wire)
+{
+	if (wire == NULL) {
+		return;
+	}
+	quic_client_destroy(wire->client);
+	quic_tls_destroy(wire->tls);
+	free(wire);
+}
+
+int quic_wire_fd(const struct quic_wire *wire)
+{
+	return quic_client_fd(wire->client);
+}
+
+void quic_wire_ports(const struct quic_wire *wire, unsigned short *ret_local,
+	unsigned short *ret_remote)
+{
+	quic_client_ports(wire->client, ret_local, ret_remote);
+}
+
+ssize_t quic_wire_receive(struct quic_wire *wire, void *ret_p, size_t n)
+{
+	return quic_client_receive(wire->client, ret_p, n);
+}
+
+ssize_t quic_wire_send(struct quic_wire *wire, const void *p, size_t n)
+{
+	return quic_client_send(wire->client, p, n);
+}
+
+struct quic_outcome quic_wire_outcome(const struct quic_wire *wire)
+{
+	return outcome_of(quic_client_end(wire->client));
+}
+
+/* What was asked of the endpoint leaves now. */
+static int flushed(struct quic_wire *wire, int r)
+{
+	(void)quic_client_process(wire->client);
+	return r;
+}
+
+int quic_wire_open(struct quic_wire *wire, bool uni, long long *ret_stream)
+{
+	int64_t stream = -1;
+	int r = quic_ep_open(quic_client_ep(wire->client), uni, &stream);
+
+	*ret_stream = stream;
+	return flushed(wire, r);
+}
+
+int quic_wire_write(struct quic_wire *wire, long long stream, const void *p,
+	size_t n, bool end)
+{
+	return flushed(wire,
+		quic_ep_write(quic_client_ep(wire->client), stream, p, n, end));
+}
+
+int quic_wire_reset(
+	struct quic_wire *wire, long long stream, unsigned long long code)
+{
+	return flushed(wire,
+		quic_ep_reset(quic_client_ep(wire->client), stream, code));
+}
+
+int quic_wire_stop(
+	struct quic_wire *wire, long long stream, unsigned long long code)
+{
+	return flushed(
+		wire, quic_ep_stop(quic_client_ep(wire->client), stream, code));
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void quic_wire_close(
+	struct quic_wire *wire, bool transport, unsigned long long code)
+{
+	struct quic_ep *ep = quic_client_ep(wire->client);
+
+	if (transport) {
+		quic_ep_close_transport(ep, code, now_ns());
+	} else {
+		quic_ep_close(ep, code, false, now_ns());
+	}
+	(void)flushed(wire, 0);
+}
+
+int quic_wire_update_keys(struct quic_wire *wire)
+{
+	return flushed(wire,
+		quic_ep_update_keys(quic_client_ep(wire->client), now_ns()));
+}
+
+int quic_wire_rebind(struct quic_wire *wire)
+{
+	return quic_client_rebind(wire->client);
+}
+
+int quic_wire_migrate(struct quic_wire *wire)
+{
+	return quic_client_migrate(wire->client);
+}
+
+ssize_t quic_wire_other(
+	struct quic_wire *wire, long long *ret_stream, void *ret_p, size_t n)
+{
+	int64_t stream = -1;
+	ssize_t r = quic_client_receive_other(wire->client, &stream, ret_p, n);
+
+	*ret_stream = stream;
+	return r;
+}
+
+static void read_names(
+	gnutls_x509_crt_t crt, struct quic_certificate *certificate)
+{
+	char name[256];
+	size_t size;
+	int type;
+
+	for (unsigned int i = 0;; i++) {
+		size_t used = strlen(certificate->names);
+
+		size = sizeof(name);
+		type = gnutls_x509_crt_get_subject_alt_name(
+			crt, i, name, &size, NULL);
+		if (type < 0) {
+			return;
+		}
+		if (type == GNUTLS_SAN_DNSNAME) {
+			snprintf(certificate->names + used,
+				sizeof(certificate->names) - used, "%s%.*s",
+				used ? "," : "", (int)size, name);
+		}
+	}
+}
+
+static void read_usage(
+	gnutls_x509_crt_t crt, struct quic_certificate *certificate)
+{
+	char oid[128];
+	size_t size;
+
+	for (unsigned int i = 0;; i++) {
+		size = sizeof(oid);
+		if (gnutls_x509_crt_get_key_purpose_oid(
+			    crt, i, oid, &size, NULL) < 0) {
+			return;
+		}
+		certificate->has_usage = true;
+		certificate->for_servers |=
+			strcmp(oid, GNUTLS_KP_TLS_WWW_SERVER) == 0 ||
+			strcmp(oid, GNUTLS_KP_ANY) == 0;
+	}
+}
+
+int quic_wire_certificate(struct quic_wire *wire, const char *name,
+	struct quic_certificate *ret_certificate)
+{
+	gnutls_session_t tls = quic_ep_tls(quic_client_ep(wire->client));
+	unsigned int count = 0;
+	const gnutls_datum_t *chain = gnutls_certificate_get_peers(tls, &count);
+	time_t now = time(NULL);
+	gnutls_x509_crt_t crt;
+
+	*ret_certificate = (struct quic_certificate){0};
+	if (chain == NULL || count == 0 || gnutls_x509_crt_init(&crt) < 0) {
+		return -ENOENT;
+	}
+	if (gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER) < 0) {
+		gnutls_x509_crt_deinit(crt);
+		return -EBADMSG;
+	}
+	ret_certificate->names_target =
+		gnutls_x509_crt_check_hostname(crt, name) != 0;
+	ret_certificate->valid_now =
+		gnutls_x509_crt_get_activation_time(crt) <= now &&
+		gnutls_x509_crt_get_expiration_time(crt) >= now;
+	read_names(crt, ret_certificate);
+	read_usage(crt, ret_certificate);
+	gnutls_x509_crt_deinit(crt);
+	return 0;
+}
+
+long long quic_wire_early_data(struct quic_wire *wire)
+{
+	gnutls_session_t tls = quic_ep_tls(quic_client_ep(wire->client));
+
+	if (!quic_tls_can_resume(wire->tls)) {
+		return -ENOENT;
+	}
+	return (long long)gnutls_record_get_max_early_data_size(tls);
+}
