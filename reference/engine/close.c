@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/fileops.h"
+#include "engine/posix.h"
 
 /* The way of an open from closing to gone. */
 struct closing {
@@ -93,7 +94,8 @@ static void closing_closed(struct files_op *op)
 static void closing_close(struct closing *closing)
 {
 	if (closing->file && !closing->file->stream &&
-		list_empty(&closing->file->opens)) {
+		list_empty(&closing->file->opens) &&
+		!closing->link->delete_pending) {
 		file_forget(closing->engine, closing->file);
 	}
 	closing_submit(closing, FILES_CLOSE, closing_closed);
@@ -114,6 +116,9 @@ static void closing_told(struct closing *closing)
 			  : file->directory ? NOTIFY_DIR_NAME
 					    : NOTIFY_FILE_NAME;
 
+	if (!RULE(PSX_NOTIFY_0004) && !list_empty(&file->opens)) {
+		return;
+	}
 	notify_event(closing->engine, closing->op.port, closing->link->path,
 		filter,
 		file->stream ? FILE_ACTION_REMOVED_STREAM
@@ -133,9 +138,17 @@ static void closing_unlinked(struct files_op *op)
 			"path=%s result=%d", link->path, op->result);
 		/* A name that became another file's is gone as well. */
 		link->gone = op->result == -ENOENT;
-		if (closing->open->posix && op->result != -ENOENT) {
+		if (closing->open->posix && op->result != -ENOENT &&
+			RULE(PSX_DELETE_0018)) {
 			closing->open->close_status =
 				status_of_errno(op->result);
+		}
+		if (!RULE(PSX_DELETE_0019)) {
+			/* Broken: the file stays as if it were open. */
+			closing->file->holders++;
+			link->holders++;
+			closing_close(closing);
+			return;
 		}
 	}
 	link->delete_pending = false;
@@ -149,7 +162,7 @@ static bool closing_deletes(const struct closing *closing)
 	const struct file_link *link = closing->link;
 
 	return link->delete_pending && !link->gone && !file->doomed &&
-	       !file_link_used(file, link, NULL, false) &&
+	       posix_name_goes(file, link, closing->open) &&
 	       RULE(CORE_SETINFO_0013);
 }
 

@@ -60,6 +60,39 @@ static bool create_may_make(const struct create_work *work)
 	return disposition != FILE_OPEN && disposition != FILE_OVERWRITE;
 }
 
+/* A POSIX open has not found its name. */
+static void create_found_nothing(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct create_work *work = req->work;
+
+	if (op->result == -ELOOP) {
+		if (op->link_end < strlen(work->name.path) &&
+			!RULE(PSX_LINK_0007)) {
+			create_fail(req, STATUS_OBJECT_PATH_NOT_FOUND);
+			return;
+		}
+		posix_stop(req, work->body.name, work->name.path, op->link_end);
+		return;
+	}
+	if (op->result != -ENOENT || op->parent_missing) {
+		create_fail(req, posix_create_status(op));
+		return;
+	}
+	if (!create_may_make(work)) {
+		create_fail(req, RULE(PSX_CREATE_0016)
+					 ? STATUS_OBJECT_NAME_NOT_FOUND
+					 : STATUS_OBJECT_PATH_NOT_FOUND);
+		return;
+	}
+	if (!RULE(PSX_DELETE_0022) &&
+		posix_name_lingers(req->engine, op->port, work->name.path)) {
+		create_fail(req, STATUS_DELETE_PENDING);
+		return;
+	}
+	create_new(req);
+}
+
 static void create_found(struct files_op *op)
 {
 	struct request *req = op->ctx;
@@ -73,8 +106,8 @@ static void create_found(struct files_op *op)
 		create_existing(req);
 		return;
 	}
-	if (op->result == -ELOOP && work->posix) {
-		posix_stop(req, work->body.name, work->name.path, op->link_end);
+	if (work->posix) {
+		create_found_nothing(op);
 		return;
 	}
 	if (op->result == -ENOENT && op->link_end > 0 &&
@@ -84,6 +117,11 @@ static void create_found(struct files_op *op)
 	}
 	if (op->result != -ENOENT || op->parent_missing) {
 		create_fail(req, create_status(op));
+		return;
+	}
+	if (!RULE(PSX_VIEW_0006) &&
+		posix_name_lingers(req->engine, op->port, work->name.path)) {
+		create_fail(req, STATUS_DELETE_PENDING);
 		return;
 	}
 	if (!create_may_make(work) && (work->stream ? RULE(CORE_CREATE_0047)
@@ -98,8 +136,15 @@ static void create_found(struct files_op *op)
  * already when there is one. */
 static bool create_takes_links(const struct create_work *work)
 {
-	return (work->options & FILE_OPEN_REPARSE_POINT) ||
-	       (work->posix && work->body.create_disposition == FILE_CREATE);
+	bool asked = work->options & FILE_OPEN_REPARSE_POINT;
+
+	if (!work->posix) {
+		return asked;
+	}
+	if (work->body.create_disposition == FILE_CREATE) {
+		return RULE(PSX_LINK_0009);
+	}
+	return asked ? RULE(PSX_LINK_0010) : !RULE(PSX_LINK_0008);
 }
 
 void create_find(struct request *req)
@@ -113,10 +158,11 @@ void create_find(struct request *req)
 	op->open = (struct files_open){
 		.how = FILES_OPEN_EXISTING,
 		.type = FILES_ANY,
-		.nocase = RULE(CORE_CREATE_0014),
+		.nocase = RULE(CORE_CREATE_0014) &&
+			  (RULE(PSX_VIEW_0001) || !req->conn->posix),
 		.no_follow = create_takes_links(work),
 	};
-	op->posix = work->posix;
+	op->posix = work->posix || work->exact;
 	request_submit(req, FILES_OPEN, create_found);
 }
 
@@ -152,11 +198,16 @@ static uint32_t create_join(struct request *req, struct file *file)
 {
 	const struct open *open = req->open;
 
-	if (RULE(CORE_CREATE_0044) && open->link->delete_pending) {
+	if (open->link->delete_pending &&
+		(open->posix ? RULE(PSX_DELETE_0002)
+			     : RULE(CORE_CREATE_0044))) {
 		return STATUS_DELETE_PENDING;
 	}
 	if (sharemode_streams_disagree(req->engine, file, open)) {
 		return STATUS_SHARING_VIOLATION;
+	}
+	if (open->posix && !RULE(PSX_CREATE_0024)) {
+		return STATUS_SUCCESS;
 	}
 	return sharemode_check(file, open);
 }
@@ -177,9 +228,7 @@ uint32_t create_attach(struct request *req)
 	open->share_access = work->body.share_access;
 	open->create_options = work->options;
 	open->posix = work->posix;
-	open->posix_append = work->posix &&
-			     (work->granted & FILE_APPEND_DATA) &&
-			     !(work->granted & FILE_WRITE_DATA);
+	open->posix_append = posix_is_append(open);
 	open->delete_on_close = work->options & FILE_DELETE_ON_CLOSE;
 	open->mode =
 		work->options &
@@ -199,6 +248,8 @@ uint32_t create_attach(struct request *req)
 		file_drop(req->engine, file);
 		return status;
 	}
+	file->special = posix_is_special(&work->stat);
+	open->nlink = work->stat.nlink;
 	open->file = file;
 	open->node = work->node;
 	work->node = NULL;

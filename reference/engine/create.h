@@ -42,6 +42,7 @@ struct create_work {
 	uint32_t action;
 	unsigned int tries;
 	bool posix;  /* a POSIX open */
+	bool exact;  /* broken rules: the name is read as that of one */
 	bool stream; /* a named stream is opened */
 	bool base_exists;
 	bool created, truncate;

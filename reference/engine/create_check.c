@@ -107,6 +107,19 @@ static uint32_t create_check_access(struct request *req)
 	return STATUS_SUCCESS;
 }
 
+/* Broken: clients that know the extensions need no context for their names. */
+static bool create_reads_exactly(const struct request *req, uint32_t status)
+{
+	const struct create_work *work = req->work;
+
+	if (!req->conn->posix) {
+		return false;
+	}
+	return status ? status == STATUS_OBJECT_NAME_INVALID &&
+				!RULE(PSX_VIEW_0009)
+		      : work->name.stream[0] && !RULE(PSX_VIEW_0004);
+}
+
 /* Name and options together. */
 static uint32_t create_check_name(struct request *req)
 {
@@ -121,9 +134,15 @@ static uint32_t create_check_name(struct request *req)
 		return STATUS_OBJECT_NAME_INVALID;
 	}
 	if (work->posix) {
-		return posix_name_parse(work->body.name, &work->name);
+		return posix_name_parse(
+			work->body.name, POSIX_NAME_OPEN, &work->name);
 	}
 	status = name_parse(work->body.name, &work->name);
+	if (create_reads_exactly(req, status)) {
+		work->exact = true;
+		return posix_name_parse(
+			work->body.name, POSIX_NAME_OPEN, &work->name);
+	}
 	if (status) {
 		return status;
 	}
@@ -151,7 +170,8 @@ uint32_t create_check(struct request *req)
 		create_contexts_parse(req, &work->body, &work->contexts);
 
 	/* How the name is read depends on the contexts. */
-	work->posix = work->contexts.posix;
+	work->posix = work->contexts.posix ||
+		      (req->conn->posix && !RULE(PSX_TREE_0005));
 	if (!status) {
 		status = create_check_name(req);
 	}
@@ -201,6 +221,10 @@ uint32_t create_check_type(const struct create_work *work)
 	bool wants_directory =
 		(work->options & FILE_DIRECTORY_FILE) || work->name.directory;
 
+	if (work->posix) {
+		return posix_check_type(&work->stat,
+			work->body.create_disposition, work->options);
+	}
 	if (work->body.create_disposition == FILE_CREATE) {
 		bool file = wants_directory && !work->stat.directory;
 
@@ -231,13 +255,14 @@ uint32_t create_check_existing(const struct create_work *work)
 		(work->options & FILE_DELETE_ON_CLOSE)) {
 		return STATUS_CANNOT_DELETE;
 	}
-	if (RULE(CORE_CREATE_0041) && readonly && !work->stat.directory &&
+	if ((work->posix ? RULE(PSX_CREATE_0023) : RULE(CORE_CREATE_0041)) &&
+		readonly && !work->stat.directory &&
 		((work->desired & (FILE_WRITE_DATA | FILE_APPEND_DATA)) ||
 			create_overwrites(work))) {
 		return STATUS_ACCESS_DENIED;
 	}
 	if (RULE(CORE_CREATE_0035) && create_overwrites(work) &&
-		!work->stream && !work->posix &&
+		!work->stream && !(work->posix && RULE(PSX_CREATE_0022)) &&
 		(now & kept & ~work->body.file_attributes)) {
 		return STATUS_ACCESS_DENIED;
 	}

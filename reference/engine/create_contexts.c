@@ -32,12 +32,17 @@ static uint32_t context_maximal(
 static uint32_t context_posix(
 	struct wire_view data, struct create_contexts *contexts)
 {
-	if (contexts->posix || data.n != 4) {
+	if (contexts->posix && RULE(PSX_CREATE_0010)) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	if (data.n != 4 && RULE(PSX_CREATE_0011)) {
 		return STATUS_INVALID_PARAMETER;
 	}
 	contexts->posix = true;
-	contexts->posix_mode = wire_get32(data.p) & POSIX_MODE_ALL;
-	return STATUS_SUCCESS;
+	contexts->posix_mode = data.n >= 4 ? wire_get32(data.p) : 0;
+	return contexts->posix_mode > POSIX_MODE_ALL && !RULE(PSX_MODE_0006)
+		       ? STATUS_INVALID_PARAMETER
+		       : STATUS_SUCCESS;
 }
 
 static uint32_t context_known(const struct request *req,
@@ -177,6 +182,25 @@ static void context_put_maximal(
 		&smb2_create_query_maximal_access_response_type, &access);
 }
 
+static bool create_tells_posix(const struct request *req)
+{
+	const struct create_work *work = req->work;
+
+	if (!work->contexts.posix) {
+		return req->conn->posix && !RULE(PSX_CREATE_0009);
+	}
+	if (work->path[0] == 0) {
+		return RULE(PSX_TREE_0001);
+	}
+	return work->action == FILE_CREATED || RULE(PSX_CREATE_0007);
+}
+
+/* Broken: only one context is answered. */
+static bool create_answers_others(const struct create_work *work)
+{
+	return !work->contexts.posix || RULE(PSX_CREATE_0012);
+}
+
 static struct wire_view create_contexts_answer(struct request *req)
 {
 	const struct create_work *work = req->work;
@@ -187,8 +211,11 @@ static struct wire_view create_contexts_answer(struct request *req)
 	if (!p) {
 		return (struct wire_view){0};
 	}
-	context_put_maximal(work, &out, &last);
-	if (work->contexts.disk_id && RULE(CORE_CREATE_0058)) {
+	if (create_answers_others(work)) {
+		context_put_maximal(work, &out, &last);
+	}
+	if (work->contexts.disk_id && create_answers_others(work) &&
+		RULE(CORE_CREATE_0058)) {
 		struct smb2_create_query_on_disk_id id = {
 			.disk_file_id = work->stat.inode,
 			.volume_id = work->stat.device,
@@ -197,9 +224,10 @@ static struct wire_view create_contexts_answer(struct request *req)
 		context_put(&out, &last, "QFid",
 			&smb2_create_query_on_disk_id_type, &id);
 	}
-	if (work->posix) {
+	if (create_tells_posix(req)) {
 		context_put_bytes(&out, &last, posix_tag(),
-			posix_response(req, &work->stat));
+			posix_response(req, &work->stat,
+				work->action == FILE_CREATED));
 	}
 	return wire_view_of(p, out.error ? 0 : out.n);
 }

@@ -115,7 +115,8 @@ static void create_secured(struct files_op *op)
 			op->result);
 	}
 	op->result = 0;
-	if (!work->contexts.attributes || !RULE(CORE_CREATE_0052)) {
+	if (!work->contexts.attributes || !RULE(CORE_CREATE_0052) ||
+		(work->posix && !RULE(PSX_CREATE_0013))) {
 		create_allocate(req);
 		return;
 	}
@@ -169,7 +170,8 @@ static void create_contexts_after(struct request *req)
 	struct wire_view sd =
 		wire_view_of(work->inherited, work->inherited_size);
 
-	if (work->contexts.security && RULE(CORE_CREATE_0054)) {
+	if (work->contexts.security && RULE(CORE_CREATE_0054) &&
+		(!work->posix || RULE(PSX_CREATE_0014))) {
 		sd = create_descriptor(req);
 	}
 	req->op.node = req->open->node;
@@ -184,6 +186,16 @@ static void create_contexts_after(struct request *req)
 	request_submit(req, FILES_SET_BLOB, create_secured);
 }
 
+/* Broken: a POSIX open gives attributes to what it makes. */
+static void create_attributes_set(struct files_op *op)
+{
+	struct request *req = op->ctx;
+
+	if (!open_lost(req)) {
+		create_contexts_after(req);
+	}
+}
+
 static void create_made(struct files_op *op)
 {
 	struct request *req = op->ctx;
@@ -193,6 +205,10 @@ static void create_made(struct files_op *op)
 	if (op->result == -EEXIST && work->tries++ < CREATE_TRIES) {
 		/* Somebody was faster: now it exists. */
 		create_find(req);
+		return;
+	}
+	if (op->result < 0 && work->posix) {
+		create_fail(req, posix_create_status(op));
 		return;
 	}
 	if (op->result < 0) {
@@ -213,6 +229,16 @@ static void create_made(struct files_op *op)
 	status = create_attach(req);
 	if (status) {
 		create_fail(req, status);
+		return;
+	}
+	if (work->posix && !RULE(PSX_CREATE_0015) &&
+		(work->body.file_attributes & CREATE_KEPT_ATTRIBUTES)) {
+		op->node = req->open->node;
+		op->stat = (struct files_stat){
+			.dos_attributes = work->body.file_attributes &
+					  CREATE_KEPT_ATTRIBUTES};
+		op->set_attributes = true;
+		request_submit(req, FILES_SET_STAT, create_attributes_set);
 		return;
 	}
 	create_contexts_after(req);
@@ -246,7 +272,7 @@ static void create_make(struct request *req)
 		.mode = directory ? 0777 : 0666,
 		.no_follow = work->posix,
 	};
-	op->posix = work->posix;
+	op->posix = work->posix || work->exact;
 	if (work->posix) {
 		op->open.mode = posix_new_mode(
 			req->tree, work->contexts.posix_mode, directory);
@@ -278,7 +304,8 @@ static void create_parent_secured(struct files_op *op)
 		create_fail(req, STATUS_ACCESS_DENIED);
 		return;
 	}
-	if (stored) {
+	/* What a POSIX open makes has the rights that its mode gives. */
+	if (stored && !work->posix) {
 		work->inherited = request_alloc(req, 16384);
 		n = work->inherited ? sd_inherit(&sd, who, directory,
 					      work->inherited, 16384)
@@ -323,6 +350,19 @@ static void create_ask_parent(struct request *req)
 	request_submit(req, FILES_OPEN, create_parent_found);
 }
 
+/* Broken: names that differ in case are not two. */
+static void create_twin_known(struct files_op *op)
+{
+	struct request *req = op->ctx;
+
+	if (op->result == 0) {
+		create_fail(req, STATUS_OBJECT_NAME_COLLISION);
+		return;
+	}
+	op->posix = true;
+	create_ask_parent(req);
+}
+
 static void create_base_known(struct files_op *op)
 {
 	struct request *req = op->ctx;
@@ -348,15 +388,23 @@ void create_new(struct request *req)
 		create_fail(req, STATUS_OBJECT_NAME_NOT_FOUND);
 		return;
 	}
-	if (RULE(CORE_CREATE_0042) &&
+	if (RULE(CORE_CREATE_0042) && !work->posix &&
 		(work->body.file_attributes & FILE_ATTRIBUTE_READONLY) &&
 		(work->options & FILE_DELETE_ON_CLOSE)) {
 		create_fail(req, STATUS_CANNOT_DELETE);
 		return;
 	}
-	if (create_is_directory(work) &&
+	if (create_is_directory(work) && !work->posix &&
 		(work->body.file_attributes & FILE_ATTRIBUTE_TEMPORARY)) {
 		create_fail(req, STATUS_INVALID_PARAMETER);
+		return;
+	}
+	if (work->posix && !RULE(PSX_PATH_0013)) {
+		req->op.node = NULL;
+		req->op.path = work->name.path;
+		req->op.posix = false;
+		req->op.open = (struct files_open){.nocase = true};
+		request_submit(req, FILES_LOOKUP, create_twin_known);
 		return;
 	}
 	if (!work->stream) {

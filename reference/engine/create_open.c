@@ -9,6 +9,16 @@
 #define CREATE_READS (FILE_READ_DATA | FILE_EXECUTE)
 #define CREATE_WRITES (FILE_WRITE_DATA | FILE_APPEND_DATA)
 
+/* Broken: what was there takes on a new mode. */
+static void create_changed(struct files_op *op)
+{
+	struct request *req = op->ctx;
+
+	if (!open_lost(req)) {
+		create_reply(req);
+	}
+}
+
 static void create_opened(struct request *req)
 {
 	struct create_work *work = req->work;
@@ -27,6 +37,15 @@ static void create_opened(struct request *req)
 	}
 	if (!RULE(CORE_CREATE_0033)) {
 		work->action = FILE_CREATED;
+	}
+	if (work->posix && work->contexts.posix_mode && !RULE(PSX_MODE_0007)) {
+		req->op.node = req->open->node;
+		req->op.stat = (struct files_stat){
+			.mode = work->contexts.posix_mode & POSIX_MODE_ALL};
+		req->op.set_attributes = false;
+		req->op.set_mode = true;
+		request_submit(req, FILES_SET_STAT, create_changed);
+		return;
 	}
 	create_reply(req);
 }
@@ -152,7 +171,16 @@ static void create_emptied(struct files_op *op)
 		request_submit(req, FILES_STAT, create_emptied);
 		return;
 	}
-	work->stat = op->stat;
+	if (op->verb == FILES_STAT && !RULE(PSX_MODE_0008)) {
+		op->stat = (struct files_stat){.uid = op->stat.uid + 1};
+		op->set_attributes = false;
+		op->set_owner = true;
+		request_submit(req, FILES_SET_STAT, create_emptied);
+		return;
+	}
+	if (op->verb == FILES_STAT) {
+		work->stat = op->stat;
+	}
 	create_overwritten(op);
 }
 
@@ -202,6 +230,11 @@ static void create_reopen(struct request *req)
 	uint32_t granted = work->granted;
 	struct files_op *op = &req->op;
 
+	if (work->posix && posix_is_special(&work->stat)) {
+		/* It has no data that anybody but the client could reach. */
+		create_opened(req);
+		return;
+	}
 	if (!work->truncate && !(granted & (CREATE_READS | CREATE_WRITES))) {
 		create_opened(req);
 		return;
@@ -237,7 +270,7 @@ static uint32_t create_grant(struct request *req)
 	}
 	if (work->posix && (work->options & FILE_DELETE_ON_CLOSE) &&
 		(work->stat.dos_attributes & FILE_ATTRIBUTE_READONLY) &&
-		!(allowed & FILE_WRITE_ATTRIBUTES)) {
+		!(allowed & FILE_WRITE_ATTRIBUTES && RULE(PSX_DELETE_0007))) {
 		return STATUS_CANNOT_DELETE;
 	}
 	work->granted = work->desired;
@@ -436,10 +469,15 @@ static bool create_reparse(struct request *req)
 	if (work->posix) {
 		/* Links were met by the driver; the client itself opens what
 		 * is neither file nor directory. */
-		if (!work->stat.reparse_tag ||
-			(work->options & FILE_OPEN_REPARSE_POINT)) {
+		if (!posix_reparse_refused(&work->stat, work->options)) {
 			return false;
 		}
+		create_fail(req, STATUS_IO_REPARSE_TAG_NOT_HANDLED);
+		return true;
+	}
+	if (posix_is_special(&work->stat) && RULE(PSX_VIEW_0005) &&
+		work->stat.reparse_tag != IO_REPARSE_TAG_SYMLINK &&
+		!(work->options & FILE_OPEN_REPARSE_POINT)) {
 		create_fail(req, STATUS_IO_REPARSE_TAG_NOT_HANDLED);
 		return true;
 	}
@@ -474,7 +512,7 @@ static bool create_is_leaving(const struct request *req)
 	const struct file *base =
 		file_find(req->engine, port, &work->stat, NULL);
 
-	return RULE(CORE_CREATE_0044) &&
+	return (work->posix ? RULE(PSX_DELETE_0002) : RULE(CORE_CREATE_0044)) &&
 	       (create_name_leaves(file, work->path) ||
 		       create_name_leaves(base, work->path));
 }

@@ -221,7 +221,8 @@ static void file_link_moved(
 	char *path;
 
 	if (strncmp(link->path, from, n) != 0 ||
-		(link->path[n] != 0 && link->path[n] != '/')) {
+		(link->path[n] != 0 && link->path[n] != '/') ||
+		(link->path[n] == '/' && !RULE(PSX_RENAME_0021))) {
 		return;
 	}
 	path = malloc(m + rest - n + 1);
@@ -234,12 +235,29 @@ static void file_link_moved(
 	}
 }
 
+void file_lost_name(struct engine *engine, const struct files_port *port,
+	const char *path, const struct file *except)
+{
+	list_each(file, &engine->files, struct file, in_engine)
+	{
+		struct file_link *link = file->port == port && file != except
+						 ? file_link_find(file, path)
+						 : NULL;
+
+		if (link) {
+			link->gone = link->replaced = true;
+			link->delete_pending = false;
+		}
+	}
+}
+
 void file_moved(struct engine *engine, const struct files_port *port,
 	const char *from, const char *to)
 {
 	if (strcmp(from, to) == 0) {
 		return;
 	}
+	file_lost_name(engine, port, to, NULL);
 	list_each(file, &engine->files, struct file, in_engine)
 	{
 		if (file->port != port) {
@@ -247,10 +265,7 @@ void file_moved(struct engine *engine, const struct files_port *port,
 		}
 		list_each(link, &file->links, struct file_link, in_file)
 		{
-			if (!link->gone && strcmp(link->path, to) == 0) {
-				link->gone = true;
-				link->delete_pending = false;
-			} else if (!link->gone) {
+			if (!link->gone) {
 				file_link_moved(link, from, to);
 			}
 		}

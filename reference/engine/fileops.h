@@ -44,6 +44,9 @@ bool file_below(struct engine *engine, const struct files_port *port,
  * had the new one has lost it. */
 void file_moved(struct engine *engine, const struct files_port *port,
 	const char *from, const char *to);
+/* The name is another file's now: that of except (may be NULL). */
+void file_lost_name(struct engine *engine, const struct files_port *port,
+	const char *path, const struct file *except);
 
 /* Closes a node that no open holds, in the background. */
 void node_close(struct engine *engine, struct files_port *port,

@@ -115,7 +115,10 @@ static int file_name(struct request *req, bool rooted, struct wire_buf *out)
 		req->open->link->path, file->stream ? ":" : "",
 		file->stream ? file->stream : "");
 	name = (struct file_name_information){
-		.file_name = name_to_wire(req, text)};
+		.file_name = req->open->posix ? name_as_seen(req, text,
+							RULE(PSX_PATH_0025),
+							RULE(PSX_PATH_0026))
+					      : name_to_wire(req, text)};
 	return file_name_information_encode(&name, out);
 }
 
@@ -123,7 +126,7 @@ static int file_all(struct request *req, struct wire_buf *out)
 {
 	const struct file_work *work = req->work;
 	const struct open *open = req->open;
-	struct wire_buf name = {.cap = 4096};
+	struct wire_buf name = {.cap = 2 * LIMIT_PATH + 64};
 	struct file_all_information all = {
 		.basic_information = file_basic(&work->stat),
 		.standard_information = file_standard(open, &work->stat),
@@ -224,7 +227,7 @@ static int file_encode(struct request *req, struct wire_buf *out)
 	case FileIdInformation:
 		return file_id(stat, out);
 	case FilePosixInformation:
-		return posix_info_encode(stat, out);
+		return posix_info_encode(req->open, stat, out);
 	case FileAttributeTagInformation:
 		return file_attribute_tag_information_encode(
 			&(struct file_attribute_tag_information){
@@ -244,7 +247,7 @@ static void file_known(struct files_op *op)
 {
 	struct request *req = op->ctx;
 	struct file_work *work = req->work;
-	struct wire_buf out = {.cap = 8192};
+	struct wire_buf out = {.cap = 2 * LIMIT_PATH + 512};
 
 	if (open_lost(req)) {
 		return;
@@ -464,6 +467,9 @@ static uint32_t file_check(
 	uint16_t dialect = req->conn->dialect;
 	bool ea = class->access == FILE_READ_EA;
 
+	if (class->info_class == FilePosixInformation) {
+		return posix_info_check(req, limit);
+	}
 	if ((ea ? RULE(CORE_QUERYINFO_0008) : RULE(CORE_QUERYINFO_0007)) &&
 		(class->access & ~access)) {
 		return STATUS_ACCESS_DENIED;
@@ -475,9 +481,6 @@ static uint32_t file_check(
 	}
 	if (RULE(CORE_QUERYINFO_0005) && limit < class->fixed) {
 		return STATUS_INFO_LENGTH_MISMATCH;
-	}
-	if (class->info_class == FilePosixInformation && !req->open->posix) {
-		return STATUS_INVALID_INFO_CLASS;
 	}
 	/* No 8.3 names. */
 	if (class->info_class == FileAlternateNameInformation) {

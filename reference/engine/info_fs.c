@@ -16,13 +16,14 @@ struct fs_work {
 
 static uint32_t fs_attributes(const struct files_fs *fs)
 {
-	uint32_t attributes =
-		FILE_CASE_PRESERVED_NAMES | FILE_UNICODE_ON_DISK |
-		FILE_PERSISTENT_ACLS | FILE_NAMED_STREAMS |
-		FILE_SUPPORTS_REPARSE_POINTS | FILE_SUPPORTS_OBJECT_IDS |
-		FILE_SUPPORTS_HARD_LINKS | FILE_SUPPORTS_EXTENDED_ATTRIBUTES;
+	uint32_t attributes = FILE_CASE_PRESERVED_NAMES | FILE_UNICODE_ON_DISK |
+			      FILE_PERSISTENT_ACLS | FILE_NAMED_STREAMS |
+			      FILE_SUPPORTS_OBJECT_IDS |
+			      FILE_SUPPORTS_HARD_LINKS |
+			      FILE_SUPPORTS_EXTENDED_ATTRIBUTES;
 
 	attributes |= FILE_CASE_SENSITIVE_SEARCH;
+	attributes |= RULE(PSX_FS_0010) ? FILE_SUPPORTS_REPARSE_POINTS : 0;
 	attributes |= fs->sparse ? FILE_SUPPORTS_SPARSE_FILES : 0;
 	attributes |= fs->read_only ? FILE_READ_ONLY_VOLUME : 0;
 	attributes |= fs->clone ? FILE_SUPPORTS_BLOCK_REFCOUNTING : 0;
@@ -169,7 +170,7 @@ static void fs_known(struct files_op *op)
 		   class == FileFsAttributeInformation) {
 		r = fs_names(req, class, &op->fs, &out);
 	} else if (class == FileFsPosixInformation) {
-		r = posix_fs_encode(&op->fs, &out);
+		r = posix_fs_encode(req, &op->fs, &out);
 	} else {
 		r = fs_others(class, &op->fs, &out);
 	}
@@ -192,9 +193,13 @@ void info_fs(struct request *req, const struct smb2_query_info_request *body)
 	work->info_class = body->file_info_class;
 	work->limit = body->output_buffer_length;
 	req->work = work;
-	if (work->info_class == FileFsPosixInformation && !req->open->posix) {
-		request_fail(req, STATUS_INVALID_INFO_CLASS);
-		return;
+	if (work->info_class == FileFsPosixInformation) {
+		uint32_t status = posix_fs_check(req, work->limit);
+
+		if (status) {
+			request_fail(req, status);
+			return;
+		}
 	}
 	if (fs_fixed(work->info_class) == 0) {
 		request_fail(req, RULE(CORE_QUERYINFO_0003)

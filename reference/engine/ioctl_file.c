@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/ioctl_work.h"
+#include "engine/posix.h"
 
 #define IOCTL_RANGES 4096 /* of one answer */
 
@@ -165,7 +166,8 @@ static void ioctl_zero(struct request *req)
 		request_fail(req, STATUS_INVALID_PARAMETER);
 		return;
 	}
-	if (!(req->open->granted_access & FILE_WRITE_DATA)) {
+	if (!(req->open->granted_access & FILE_WRITE_DATA) &&
+		!posix_append_changes(req->open)) {
 		request_fail(req, STATUS_ACCESS_DENIED);
 		return;
 	}

@@ -4,6 +4,7 @@
 
 #include "engine/fileops.h"
 #include "engine/lock.h"
+#include "engine/posix.h"
 
 bool lock_overlaps(uint64_t offset, uint64_t n, uint64_t offset2, uint64_t n2)
 {
@@ -19,7 +20,8 @@ static bool lock_stands_against(const struct lock *lock,
 {
 	bool mine = lock->open == open;
 
-	if (!lock_overlaps(offset, n, lock->offset, lock->length)) {
+	if (!lock_overlaps(offset, n, lock->offset, lock->length) ||
+		posix_lock_mixed(lock, open)) {
 		return false;
 	}
 	if (lock->exclusive && mine) {
@@ -57,6 +59,12 @@ uint32_t lock_check_io(
 		bool mine = lock->open == open && RULE(CORE_LOCK_0017);
 
 		if (!lock_overlaps(offset, n, lock->offset, lock->length)) {
+			continue;
+		}
+		if (open->posix || (lock->open && lock->open->posix)) {
+			if (!posix_lock_lets(lock, open, write)) {
+				return STATUS_FILE_LOCK_CONFLICT;
+			}
 			continue;
 		}
 		if (lock->exclusive && !mine &&
@@ -108,6 +116,10 @@ static uint32_t lock_take(
 	struct lock *lock;
 	unsigned int count = 0;
 
+	if (open->posix) {
+		return posix_lock_take(
+			open, element->offset, element->length, exclusive);
+	}
 	if (lock_conflicts(open->file, open, element->offset, element->length,
 		    exclusive)) {
 		return STATUS_LOCK_NOT_GRANTED;
@@ -156,6 +168,30 @@ static bool lock_all_there(struct request *req)
 		}
 	}
 	return true;
+}
+
+static void lock_unlock_posix(struct request *req)
+{
+	struct lock_work *work = req->work;
+	struct wire_list list =
+		wire_list_of(&smb2_lock_element_type, work->body.locks);
+	struct smb2_lock_element element;
+	uint32_t status = STATUS_SUCCESS;
+
+	while (!status && wire_list_next(&list, &element, NULL) > 0) {
+		status = element.flags != SMB2_LOCKFLAG_UNLOCK
+				 ? STATUS_INVALID_PARAMETER
+				 : posix_lock_release(req->open, element.offset,
+					   element.length);
+	}
+	if (RULE(PSX_LOCK_0018)) {
+		lock_retry(req->open->file);
+	}
+	if (status) {
+		request_fail(req, status);
+		return;
+	}
+	lock_reply(req);
 }
 
 static void lock_unlock(struct request *req)
@@ -236,6 +272,28 @@ static void lock_wait(
 	request_park(req, lock_cancelled);
 }
 
+/* Several locks of a POSIX open are taken together or not at all. */
+static uint32_t lock_foresee(struct request *req)
+{
+	struct lock_work *work = req->work;
+	struct wire_list list =
+		wire_list_of(&smb2_lock_element_type, work->body.locks);
+	struct smb2_lock_element element;
+	uint32_t status = STATUS_SUCCESS;
+
+	while (!status && wire_list_next(&list, &element, NULL) > 0) {
+		bool exclusive = element.flags & SMB2_LOCKFLAG_EXCLUSIVE_LOCK;
+
+		status = posix_lock_access(req->open, exclusive);
+		if (!status && work->body.lock_count > 1 &&
+			posix_lock_conflicts(req->open, element.offset,
+				element.length, exclusive)) {
+			status = STATUS_LOCK_NOT_GRANTED;
+		}
+	}
+	return status;
+}
+
 static void lock_lock(struct request *req)
 {
 	struct lock_work *work = req->work;
@@ -255,11 +313,17 @@ static void lock_lock(struct request *req)
 			return;
 		}
 		if (status) {
-			lock_undo(req, count);
+			if (!req->open->posix) {
+				lock_undo(req, count);
+			}
 			request_fail(req, status);
 			return;
 		}
 		count++;
+	}
+	if (req->open->posix) {
+		/* An exclusive lock may have become a shared one. */
+		lock_retry(req->open->file);
 	}
 	lock_reply(req);
 }
@@ -316,6 +380,9 @@ void lock_close(struct open *open)
 				break;
 			}
 		}
+	}
+	if (open->posix) {
+		posix_lock_close(open);
 	}
 	list_each_safe(lock, &file->locks, struct lock, in_file)
 	{
@@ -399,6 +466,16 @@ static bool lock_is_repeated(
 		       (body->lock_sequence & 15) + 1;
 }
 
+static uint32_t lock_allowed(struct request *req, bool unlock)
+{
+	if (req->open->posix) {
+		return unlock ? STATUS_SUCCESS : lock_foresee(req);
+	}
+	return req->open->granted_access & (FILE_READ_DATA | FILE_WRITE_DATA)
+		       ? STATUS_SUCCESS
+		       : STATUS_ACCESS_DENIED;
+}
+
 void cmd_lock(struct request *req)
 {
 	struct lock_work *work = request_alloc(req, sizeof *work);
@@ -435,11 +512,14 @@ void cmd_lock(struct request *req)
 		lock_reply(req);
 		return;
 	}
-	if (!(req->open->granted_access & (FILE_READ_DATA | FILE_WRITE_DATA))) {
-		request_fail(req, STATUS_ACCESS_DENIED);
+	status = lock_allowed(req, unlock);
+	if (status) {
+		request_fail(req, status);
 		return;
 	}
-	if (unlock) {
+	if (unlock && req->open->posix) {
+		lock_unlock_posix(req);
+	} else if (unlock) {
 		lock_unlock(req);
 	} else {
 		lock_lock(req);

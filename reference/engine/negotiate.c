@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/negotiate.h"
+#include "engine/posix.h"
 
 static const uint16_t dialects_known[] = {SMB2_DIALECT_311, SMB2_DIALECT_302,
 	SMB2_DIALECT_300, SMB2_DIALECT_210, SMB2_DIALECT_202};
@@ -271,6 +272,9 @@ void cmd_negotiate(struct request *req)
 		return;
 	}
 	negotiate_settle(conn, dialect);
+	if (dialect != SMB2_DIALECT_311 && posix_disturbs(req->pdu)) {
+		status = STATUS_INVALID_PARAMETER;
+	}
 	if (dialect == SMB2_DIALECT_311) {
 		status = settle_contexts(req, &body, &contexts);
 	}

@@ -7,8 +7,8 @@
 
 /* What the contexts of a 3.1.1 request said. */
 struct negotiate_contexts {
-	unsigned int preauth, encryption, compression, rdma, signing,
-		transport, posix; /* how many */
+	unsigned int preauth, encryption, compression, rdma, signing, transport,
+		posix; /* how many */
 	uint16_t hash, cipher, signing_id;
 	bool posix_known; /* a tag of the UNIX extensions is ours */
 };

@@ -125,9 +125,12 @@ static uint32_t read_context(struct request *req,
 			return 0;
 		}
 		if (contexts->posix++) {
-			return again();
+			return RULE(PSX_NEGOTIATE_0015)
+				       ? STATUS_INVALID_PARAMETER
+				       : 0;
 		}
-		return posix_read_tags(context->data, &contexts->posix_known);
+		return posix_read_tags(req->engine, context->data,
+			&contexts->posix_known);
 	default:
 		return RULE(CORE_NEGOTIATE_0022) ? 0 : STATUS_INVALID_PARAMETER;
 	}
@@ -282,8 +285,10 @@ int negotiate_write_contexts(struct request *req,
 		r = append_transport(req, &out, &last);
 		count++;
 	}
-	if (r == 0 && contexts->posix_known) {
-		struct smb2_posix_extensions_data data = {.tags = posix_tag()};
+	if (r == 0 && posix_answers(req->engine, contexts->posix > 0,
+			      contexts->posix_known)) {
+		struct smb2_posix_extensions_data data = {
+			.tags = posix_answered_tags(req)};
 
 		r = append(req, &out, &last, SMB2_POSIX_EXTENSIONS_AVAILABLE,
 			&smb2_posix_extensions_data_type, &data);

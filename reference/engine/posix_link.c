@@ -114,6 +114,32 @@ struct wire_view symlink_error(
 	return wire_view_of(out.p, out.n);
 }
 
+/* Flags say of the target what it is, whatever was stored; and what broken
+ * rules make of it. error begins with SymLinkLength. */
+static void link_correct(struct wire_view error)
+{
+	uint8_t *p = (uint8_t *)error.p;
+	uint8_t *name = p + 28 + wire_get16(p + 16);
+	size_t n = wire_get16(p + 18), i;
+	bool inside = 28u + wire_get16(p + 16) + n <= error.n;
+	bool absolute = inside && n >= 2 && name[0] == '/' && name[1] == 0;
+	bool relative = RULE(PSX_LINK_0016) ? !absolute : absolute;
+
+	wire_put32(p + 24,
+		relative ? SYMLINK_FLAG_RELATIVE : SYMLINK_FLAG_ABSOLUTE);
+	if (absolute ? RULE(PSX_LINK_0015) : RULE(PSX_LINK_0014)) {
+		return;
+	}
+	for (i = 28; i + 1 < error.n; i += 2) {
+		if (p[i] == '/' && p[i + 1] == 0) {
+			p[i] = '\\';
+		}
+	}
+	if (inside && n >= 2) {
+		name[0]++;
+	}
+}
+
 static void link_told(struct files_op *op)
 {
 	struct request *req = op->ctx;
@@ -126,10 +152,11 @@ static void link_told(struct files_op *op)
 			work->unparsed);
 	}
 	node_close(req->engine, op->port, work->node);
-	if (error.n == 0) {
+	if (error.n == 0 || !RULE(PSX_LINK_0011)) {
 		request_fail(req, STATUS_STOPPED_ON_SYMLINK);
 		return;
 	}
+	link_correct(error);
 	request_fail_with(req, STATUS_STOPPED_ON_SYMLINK, 0, error);
 }
 
@@ -182,6 +209,12 @@ void posix_stop(struct request *req, struct wire_view name, const char *path,
 		components += path[i] == '/';
 	}
 	work->unparsed = link_behind(name, components);
+	if (work->unparsed > 0 && !RULE(PSX_LINK_0012)) {
+		work->unparsed -= 2;
+	}
+	if (work->unparsed == 0 && !RULE(PSX_LINK_0013)) {
+		work->unparsed = (uint16_t)name.n;
+	}
 	memcpy(work->path, path, link_end);
 	req->work = work;
 	req->op.node = NULL;

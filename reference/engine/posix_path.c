@@ -1,45 +1,275 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names of POSIX opens: '/' between components, every other character
- * ordinary, no streams. spec/posix.adoc, POSIX-SMB2 3.3.5.9.1
+ * Names of POSIX opens and the new names of their files: '/' between
+ * components, every other character ordinary, no streams. spec/posix/path.adoc
  */
+#include <errno.h>
 #include <string.h>
+#include <strings.h>
 
+#include "engine/fileops.h"
 #include "engine/posix.h"
 
 #define POSIX_COMPONENT_MAX 255 /* bytes of UTF-8 */
 
-static uint32_t posix_check_component(const char *name, size_t n)
+/* ---- what broken rules make of a name ---- */
+
+/* Puts text of to in the place of text of from. */
+static void spoil_replace(char *path, const char *from, const char *to)
 {
-	if (n == 0 || (n == 1 && name[0] == '.') ||
-		(n == 2 && name[0] == '.' && name[1] == '.')) {
-		return STATUS_OBJECT_NAME_INVALID;
+	size_t n = strlen(from), m = strlen(to);
+	char *at = path;
+
+	while ((at = strstr(at, from))) {
+		memmove(at + m, at + n, strlen(at + n) + 1);
+		memcpy(at, to, m);
+		at += m;
 	}
-	return n > POSIX_COMPONENT_MAX ? STATUS_OBJECT_NAME_INVALID
-				       : STATUS_SUCCESS;
 }
 
-uint32_t posix_name_parse(struct wire_view utf16, struct file_name *ret_name)
+static void spoil_dots(char *path)
+{
+	char *at;
+
+	/* Together with what precedes them, before anything is looked up. */
+	while ((at = strstr(path, "/.."))) {
+		const char *rest = at + 3 + (at[3] == '/');
+		char *from = at;
+
+		while (from > path && from[-1] != '/') {
+			from--;
+		}
+		memmove(from, rest, strlen(rest) + 1);
+	}
+}
+
+static void spoil_ends(char *path)
+{
+	size_t n = strlen(path);
+
+	while (n > 0 && strchr(". ", path[n - 1])) {
+		path[--n] = 0;
+	}
+}
+
+static void spoil(char *path)
+{
+	size_t n = strlen(path);
+
+	if (!RULE(PSX_PATH_0006)) {
+		spoil_replace(path, "\\", "/");
+	}
+	if (!RULE(PSX_PATH_0014)) {
+		spoil_replace(path, "e\xcc\x81", "\xc3\xa9");
+	}
+	if (!RULE(PSX_PATH_0018) && n > 1 && path[n - 1] == '/') {
+		path[n - 1] = 0;
+	}
+	if (!RULE(PSX_PATH_0019)) {
+		spoil_replace(path, "//", "/");
+	}
+	if (!RULE(PSX_PATH_0020)) {
+		spoil_replace(path, "./", "");
+	}
+	if (!RULE(PSX_PATH_0021)) {
+		spoil_dots(path);
+	}
+	if (!RULE(PSX_PATH_0009)) {
+		spoil_ends(path);
+	}
+}
+
+/* Names that DOS took for devices. */
+static bool name_is_device(const char *name, size_t n)
+{
+	static const char *const devices[] = {"CON", "PRN", "AUX", "NUL"};
+	size_t i;
+
+	for (i = 0; i < 4; i++) {
+		if (n >= 3 && strncasecmp(name, devices[i], 3) == 0 &&
+			(n == 3 || name[3] == '.')) {
+			return true;
+		}
+	}
+	return n == 4 &&
+	       (strncasecmp(name, "COM", 3) == 0 ||
+		       strncasecmp(name, "LPT", 3) == 0) &&
+	       name[3] >= '1' && name[3] <= '9';
+}
+
+static bool name_has_dos_character(const char *name, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)name[i];
+
+		if (c < 0x20 || c == 0x7f || strchr("\"*<>?|", c)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What only a server for Windows would refuse. */
+static uint32_t spoil_component(const char *name, size_t n)
+{
+	if (!RULE(PSX_PATH_0007) && memchr(name, ':', n)) {
+		return STATUS_OBJECT_NAME_INVALID;
+	}
+	if (!RULE(PSX_PATH_0008) && name_has_dos_character(name, n)) {
+		return STATUS_OBJECT_NAME_INVALID;
+	}
+	if (!RULE(PSX_PATH_0010) && name_is_device(name, n)) {
+		return STATUS_OBJECT_NAME_INVALID;
+	}
+	if (!RULE(PSX_PATH_0011) && n > 5 && !memcmp(name, "@GMT-", 5)) {
+		return STATUS_OBJECT_NAME_NOT_FOUND;
+	}
+	return STATUS_SUCCESS;
+}
+
+/* ---- names of requests ---- */
+
+static bool name_is_dots(const char *name, size_t n)
+{
+	return (n == 1 && name[0] == '.') ||
+	       (n == 2 && name[0] == '.' && name[1] == '.');
+}
+
+static uint32_t posix_check_component(
+	enum posix_name_use use, const char *name, size_t n)
+{
+	size_t most = RULE(PSX_PATH_0016) ? POSIX_COMPONENT_MAX
+					  : POSIX_COMPONENT_MAX - 1;
+
+	if (n == 0) {
+		return STATUS_OBJECT_NAME_INVALID;
+	}
+	if (name_is_dots(name, n)) {
+		return use != POSIX_NAME_RENAME || RULE(PSX_RENAME_0004)
+			       ? STATUS_OBJECT_NAME_INVALID
+			       : STATUS_INVALID_PARAMETER;
+	}
+	if (use == POSIX_NAME_RENAME && !RULE(PSX_RENAME_0002) &&
+		(memchr(name, '\\', n) || memchr(name, ':', n))) {
+		return STATUS_OBJECT_NAME_INVALID;
+	}
+	if (use == POSIX_NAME_LINK && !RULE(PSX_HARDLINK_0002) &&
+		(memchr(name, '\\', n) || memchr(name, ':', n))) {
+		return STATUS_OBJECT_NAME_INVALID;
+	}
+	if (n > most) {
+		return RULE(PSX_PATH_0024) ? STATUS_NAME_TOO_LONG
+					   : STATUS_OBJECT_NAME_INVALID;
+	}
+	return spoil_component(name, n);
+}
+
+/* A name from the root of the share has no slash in front. */
+static bool posix_refuses_root(enum posix_name_use use)
+{
+	switch (use) {
+	case POSIX_NAME_RENAME:
+		return RULE(PSX_RENAME_0003);
+	case POSIX_NAME_LINK:
+		return RULE(PSX_HARDLINK_0010);
+	default:
+		return RULE(PSX_PATH_0017);
+	}
+}
+
+/* UTF-16 to UTF-8; a character of value zero is none. */
+static uint32_t posix_name_convert(struct wire_view utf16, char *ret_path)
+{
+	int n = wire_utf16_to_utf8(utf16, ret_path, LIMIT_PATH - 1);
+
+	if (n == -EILSEQ) {
+		return RULE(PSX_PATH_0023) ? STATUS_OBJECT_NAME_INVALID
+					   : STATUS_OBJECT_NAME_NOT_FOUND;
+	}
+	if (n < 0) {
+		return STATUS_NAME_TOO_LONG;
+	}
+	ret_path[n] = 0;
+	if (memchr(ret_path, 0, (size_t)n)) {
+		if (!RULE(PSX_SAFETY_0004)) {
+			return STATUS_SUCCESS;
+		}
+		return RULE(PSX_PATH_0022) ? STATUS_OBJECT_NAME_INVALID
+					   : STATUS_OBJECT_PATH_NOT_FOUND;
+	}
+	return STATUS_SUCCESS;
+}
+
+uint32_t posix_name_parse(struct wire_view utf16, enum posix_name_use use,
+	struct file_name *ret_name)
 {
 	struct file_name *name = ret_name;
-	int n = wire_utf16_to_utf8(utf16, name->path, LIMIT_PATH - 1);
-	uint32_t status = STATUS_SUCCESS;
+	uint32_t status = posix_name_convert(utf16, name->path);
 	const char *at = name->path;
 
 	name->stream[0] = 0;
 	name->directory = name->data = false;
-	if (n < 0 || memchr(name->path, 0, (size_t)n)) {
+	if (status || name->path[0] == 0) {
+		return status;
+	}
+	if (name->path[0] == '/') {
+		if (posix_refuses_root(use)) {
+			return STATUS_INVALID_PARAMETER;
+		}
+		memmove(name->path, name->path + 1, strlen(name->path));
+	}
+	if (use == POSIX_NAME_OPEN) {
+		spoil(name->path);
+	}
+	if (!RULE(PSX_PATH_0005) && strchr(name->path, '/')) {
 		return STATUS_OBJECT_NAME_INVALID;
 	}
-	name->path[n] = 0;
-	while (n > 0 && !status) {
+	while (!status && name->path[0]) {
 		size_t length = strcspn(at, "/");
 
-		status = posix_check_component(at, length);
+		status = posix_check_component(use, at, length);
 		if (at[length] == 0) {
 			break;
 		}
 		at += length + 1;
 	}
 	return status;
+}
+
+/* ---- names of answers ---- */
+
+bool name_is_posix_only(const char *name)
+{
+	for (; *name; name++) {
+		unsigned char c = (unsigned char)*name;
+
+		if (c < 0x20 || strchr("\"*/:<>?\\|", c)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+struct wire_view name_as_seen(
+	struct request *req, const char *path, bool slashes, bool backslashes)
+{
+	size_t size = strlen(path) * 2 + 2, i;
+	uint8_t *p = request_alloc(req, size);
+	int n = p ? wire_utf8_to_utf16(path, p, size) : -1;
+
+	if (n < 0) {
+		return (struct wire_view){0};
+	}
+	for (i = 0; i + 1 < (size_t)n; i += 2) {
+		uint16_t c = wire_get16(p + i);
+
+		if (c == '/' && !slashes) {
+			wire_put16(p + i, '\\');
+		} else if (c == '\\' && !backslashes) {
+			wire_put16(p + i, '_');
+		}
+	}
+	return wire_view_of(p, (size_t)n);
 }

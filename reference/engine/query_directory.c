@@ -112,17 +112,41 @@ static void dir_reply(struct request *req)
 	dir_leave(search);
 }
 
+/* The name as the open sees it; negative: not at all. */
+static int dir_name(const struct dir_search *search, const char *name,
+	uint8_t *ret_name, size_t size)
+{
+	int i, n = wire_utf8_to_utf16(name, ret_name, size);
+
+	if (!search->posix) {
+		return n;
+	}
+	for (i = 0; i + 1 < n; i += 2) {
+		uint16_t c = wire_get16(ret_name + i);
+
+		if (!RULE(PSX_PATH_0015) && c >= 'A' && c <= 'Z') {
+			ret_name[i] |= 0x20;
+		}
+		if (!RULE(PSX_INFO_0032) && c < 128 && strchr(":\\*?", c)) {
+			ret_name[i] = '~';
+		}
+	}
+	return n;
+}
+
 /* Appends an entry; false: it does not fit and nothing changed. */
 static bool dir_append(
 	struct request *req, const char *name, const struct files_stat *stat)
 {
 	struct dir_work *work = req->work;
-	size_t align = RULE(CORE_QUERYDIR_0019) ? 8 : 1;
+	bool aligned = work->search->posix ? RULE(PSX_INFO_0011)
+					   : RULE(CORE_QUERYDIR_0019);
+	size_t align = aligned ? 8 : 4;
 	size_t at = (work->out.n + align - 1) / align * align, need;
 	size_t fixed = dir_entry_size(work->type);
 	uint8_t wire_name[1024];
 	struct wire_buf entry = {.cap = work->out.cap - at};
-	int n = wire_utf8_to_utf16(name, wire_name, sizeof wire_name);
+	int n = dir_name(work->search, name, wire_name, sizeof wire_name);
 	struct files_stat shown = *stat;
 
 	if (n < 0) {
@@ -142,7 +166,7 @@ static bool dir_append(
 	}
 	entry.p = work->out.p + at;
 	if (work->search->posix && strcmp(name, "..") == 0 &&
-		req->open->link->path[0] == 0) {
+		req->open->link->path[0] == 0 && RULE(PSX_INFO_0025)) {
 		shown = (struct files_stat){.mode = S_IFDIR, .directory = true};
 	}
 	if (dir_entry_encode(work->type, &shown,
@@ -160,13 +184,27 @@ static bool dir_append(
 	return true;
 }
 
+static bool dir_matches_posix(const struct dir_search *search, const char *name)
+{
+	const char *pattern = search->pattern;
+
+	if (!RULE(PSX_INFO_0029) && strcmp(pattern, "*") != 0) {
+		return strcmp(pattern, name) == 0;
+	}
+	return RULE(PSX_INFO_0028) ? pattern_match_exact(pattern, name)
+				   : pattern_match(pattern, name);
+}
+
 static bool dir_matches(const struct dir_search *search, const char *name)
 {
 	if (search->pattern[0] == 0) {
 		return RULE(CORE_QUERYDIR_0013);
 	}
 	if (search->posix) {
-		return pattern_match_exact(search->pattern, name);
+		return dir_matches_posix(search, name);
+	}
+	if (RULE(PSX_VIEW_0003) && name_is_posix_only(name)) {
+		return false;
 	}
 	return pattern_match(search->pattern, name);
 }
@@ -188,7 +226,9 @@ static bool dir_dots(struct request *req)
 	while (search->dots < 2) {
 		const char *name = names[search->dots];
 
-		if (RULE(CORE_QUERYDIR_0017) && dir_matches(search, name)) {
+		if ((search->posix ? RULE(PSX_INFO_0024)
+				   : RULE(CORE_QUERYDIR_0017)) &&
+			dir_matches(search, name)) {
 			if (dir_full(work) ||
 				!dir_append(req, name,
 					search->dots ? &search->above
@@ -199,6 +239,21 @@ static bool dir_dots(struct request *req)
 		search->dots++;
 	}
 	return !dir_full(work);
+}
+
+/* Broken: what is neither file nor directory is left out, */
+static bool dir_shows(
+	const struct dir_search *search, const struct files_stat *stat)
+{
+	return !search->posix || !posix_is_special(stat) || RULE(PSX_INFO_0027);
+}
+
+/* or what is not understood ends the listing. */
+static bool dir_breaks_off(
+	const struct dir_search *search, const struct files_stat *stat)
+{
+	return search->posix && stat->reparse_tag && !posix_is_special(stat) &&
+	       !RULE(PSX_LINK_0042);
 }
 
 static void dir_filled(struct files_op *op);
@@ -232,7 +287,12 @@ static void dir_run(struct request *req)
 	while (search->next < search->count) {
 		struct files_entry *entry = &search->entries[search->next];
 
-		if (dir_matches(search, entry->name)) {
+		if (dir_breaks_off(search, &entry->stat)) {
+			search->ended = true;
+			break;
+		}
+		if (dir_shows(search, &entry->stat) &&
+			dir_matches(search, entry->name)) {
 			if (dir_full(work) ||
 				!dir_append(req, entry->name, &entry->stat)) {
 				dir_reply(req);
@@ -296,7 +356,7 @@ static void dir_self_known(struct files_op *op)
 		return;
 	}
 	work->search->self = work->search->above = op->stat;
-	if (!work->search->posix || path[0] == 0) {
+	if (!work->search->posix || path[0] == 0 || !RULE(PSX_INFO_0026)) {
 		/* What is above the share's root is nobody's business. */
 		dir_run(req);
 		return;
@@ -320,6 +380,19 @@ static void dir_restart(struct dir_search *search)
 	search->dots = 0;
 }
 
+/* Is it no pattern for a POSIX open? */
+static bool dir_pattern_posix(
+	const struct dir_search *search, const char *pattern)
+{
+	if (strchr(pattern, '/')) {
+		return RULE(PSX_INFO_0031);
+	}
+	if (strchr(pattern, '\\')) {
+		return !RULE(PSX_INFO_0030);
+	}
+	return !search->started && pattern[0] == 0;
+}
+
 /* The pattern of the request, or why not. */
 static uint32_t dir_pattern(struct request *req)
 {
@@ -336,7 +409,7 @@ static uint32_t dir_pattern(struct request *req)
 		return STATUS_OBJECT_NAME_INVALID;
 	}
 	pattern[n] = 0;
-	if (search->posix ? strchr(pattern, '/') || (!search->started && n == 0)
+	if (search->posix ? dir_pattern_posix(search, pattern)
 			  : RULE(CORE_QUERYDIR_0016) &&
 				    (strchr(pattern, '\\') ||
 					    strchr(pattern, '/'))) {
@@ -374,6 +447,18 @@ static void dir_begin(struct request *req)
 	dir_run(req);
 }
 
+/* Class 0x64 is for POSIX opens, the others are for all. */
+static bool dir_class_refused(const struct request *req, uint8_t info_class)
+{
+	if (info_class != FilePosixInformation) {
+		return req->open->posix && !RULE(PSX_INFO_0033);
+	}
+	if (posix_like(req->tree) == POSIX_LIKE_KSMBD && req->conn->posix) {
+		return false;
+	}
+	return !posix_applies(req) && RULE(PSX_INFO_0004);
+}
+
 static uint32_t dir_check(struct request *req)
 {
 	struct dir_work *work = req->work;
@@ -392,11 +477,14 @@ static uint32_t dir_check(struct request *req)
 		!(open->granted_access & FILE_LIST_DIRECTORY)) {
 		return STATUS_ACCESS_DENIED;
 	}
-	if (!work->type ||
-		(body->file_information_class == FilePosixInformation &&
-			!open->posix)) {
+	if (!work->type) {
 		return RULE(CORE_QUERYDIR_0003) ? STATUS_INVALID_INFO_CLASS
 						: STATUS_NOT_SUPPORTED;
+	}
+	if (dir_class_refused(req, body->file_information_class)) {
+		return posix_like(req->tree) == POSIX_LIKE_SAMBA
+			       ? STATUS_INVALID_LEVEL
+			       : STATUS_INVALID_INFO_CLASS;
 	}
 	if (body->output_buffer_length < dir_entry_size(work->type)) {
 		return RULE(CORE_QUERYDIR_0004) ? STATUS_INFO_LENGTH_MISMATCH

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/fileops.h"
+#include "engine/posix.h"
 
 #define TIME_KEEP UINT64_MAX         /* -1: no updates by this open */
 #define TIME_RESUME (UINT64_MAX - 1) /* -2: updates again */
@@ -146,7 +147,8 @@ static void set_basic(struct request *req)
 static bool set_size_allowed(struct request *req)
 {
 	if (RULE(CORE_SETINFO_0008) &&
-		!(req->open->granted_access & FILE_WRITE_DATA)) {
+		!(req->open->granted_access & FILE_WRITE_DATA) &&
+		!posix_append_changes(req->open)) {
 		set_info_reply(req, STATUS_ACCESS_DENIED);
 		return false;
 	}
@@ -234,6 +236,7 @@ static void set_marked(struct request *req)
 		return;
 	}
 	open->link->delete_pending = true;
+	open->link->marker = open;
 	notify_deleted(open->file, open->link);
 	set_info_reply(req, STATUS_SUCCESS);
 }
@@ -247,7 +250,9 @@ static void set_probed(struct files_op *op)
 	if (op_failed(req)) {
 		return;
 	}
-	if (op->entry_count > 0 && RULE(CORE_SETINFO_0012)) {
+	if (op->entry_count > 0 &&
+		(req->open->posix ? RULE(PSX_DELETE_0004)
+				  : RULE(CORE_SETINFO_0012))) {
 		set_info_reply(req, STATUS_DIRECTORY_NOT_EMPTY);
 		return;
 	}
@@ -277,6 +282,42 @@ static void set_probe(struct files_op *op)
 	request_submit(req, FILES_READDIR, set_probed);
 }
 
+/* A node of its own: the scan of this open goes on undisturbed. */
+static void set_delete_directory(struct files_op *op)
+{
+	struct request *req = op->ctx;
+
+	op->node = NULL;
+	op->path = req->open->link->path;
+	op->stream = NULL;
+	op->posix = req->open->posix;
+	op->open = (struct files_open){
+		.how = FILES_OPEN_EXISTING, .type = FILES_DIRECTORY};
+	request_submit(req, FILES_OPEN, set_probe);
+}
+
+static void set_delete_posix(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	uint32_t status = posix_delete_check(req->open, &op->stat);
+
+	if (status) {
+		set_info_reply(req, status);
+		return;
+	}
+	if (op->stat.nlink > 1 && !op->stat.directory &&
+		!RULE(PSX_DELETE_0016)) {
+		/* Broken: a file with several names keeps all. */
+		set_info_reply(req, STATUS_SUCCESS);
+		return;
+	}
+	if (req->open->file->directory && !req->open->link->gone) {
+		set_delete_directory(op);
+		return;
+	}
+	set_marked(req);
+}
+
 static void set_delete_known(struct files_op *op)
 {
 	struct request *req = op->ctx;
@@ -286,6 +327,13 @@ static void set_delete_known(struct files_op *op)
 
 	if (op_failed(req)) {
 		return;
+	}
+	if (req->open->posix) {
+		set_delete_posix(op);
+		return;
+	}
+	if (!RULE(PSX_VIEW_0008) && posix_has_open(file)) {
+		readonly = false;
 	}
 	if (RULE(CORE_SETINFO_0011) && readonly &&
 		!(work->body.file_info_class == FileDispositionInformationEx &&
@@ -302,13 +350,7 @@ static void set_delete_known(struct files_op *op)
 		set_marked(req);
 		return;
 	}
-	/* A node of its own: the scan of this open goes on undisturbed. */
-	op->node = NULL;
-	op->path = req->open->link->path;
-	op->stream = NULL;
-	op->open = (struct files_open){
-		.how = FILES_OPEN_EXISTING, .type = FILES_DIRECTORY};
-	request_submit(req, FILES_OPEN, set_probe);
+	set_delete_directory(op);
 }
 
 static void set_disposition(struct request *req)
@@ -332,7 +374,8 @@ static void set_disposition(struct request *req)
 	if (!(flags & FILE_DISPOSITION_DELETE)) {
 		if (work->delete_on_close) {
 			req->open->delete_on_close = false;
-		} else if (RULE(CORE_SETINFO_0014)) {
+		} else if (req->open->posix ? RULE(PSX_DELETE_0003)
+					    : RULE(CORE_SETINFO_0014)) {
 			req->open->link->delete_pending = false;
 		}
 		set_info_reply(req, STATUS_SUCCESS);
@@ -411,6 +454,10 @@ static void set_file(struct request *req)
 {
 	struct set_work *work = req->work;
 
+	if (posix_class_refused(req->open, work->body.file_info_class)) {
+		set_info_reply(req, STATUS_INVALID_INFO_CLASS);
+		return;
+	}
 	switch (work->body.file_info_class) {
 	case FileBasicInformation:
 		set_basic(req);
@@ -442,6 +489,11 @@ static void set_file(struct request *req)
 		break;
 	case FileValidDataLengthInformation:
 		set_info_reply(req, STATUS_PRIVILEGE_NOT_HELD);
+		break;
+	case FilePosixInformation:
+		set_info_reply(req, RULE(PSX_INFO_0006)
+					    ? STATUS_INVALID_INFO_CLASS
+					    : STATUS_NOT_SUPPORTED);
 		break;
 	case FilePipeInformation:
 	case FileShortNameInformation:
@@ -480,7 +532,11 @@ void cmd_set_info(struct request *req)
 		set_file(req);
 		break;
 	case SMB2_0_INFO_FILESYSTEM:
-		set_info_reply(req, STATUS_NOT_SUPPORTED);
+		set_info_reply(req,
+			work->body.file_info_class == FileFsPosixInformation &&
+					RULE(PSX_FS_0009)
+				? STATUS_INVALID_INFO_CLASS
+				: STATUS_NOT_SUPPORTED);
 		break;
 	case SMB2_0_INFO_SECURITY:
 		set_info_security(req, work->body.additional_information,

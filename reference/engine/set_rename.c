@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "engine/fileops.h"
+#include "engine/posix.h"
 
 struct rename_work {
 	bool link, replace, stream;
+	struct wire_view utf16; /* the new name as it came */
 	struct file_name name;
 	char from[LIMIT_PATH];
 };
@@ -34,6 +36,29 @@ static uint32_t rename_status(const struct files_op *op)
 	}
 }
 
+static void rename_failed(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct rename_work *work = req->work;
+
+	if (!req->open->posix) {
+		set_info_reply(req, rename_status(op));
+		return;
+	}
+	if (op->result == -ELOOP && RULE(PSX_LINK_0017)) {
+		if (RULE(PSX_LINK_0018)) {
+			posix_stop(req, work->utf16, work->name.path,
+				op->link_end);
+		} else {
+			set_info_reply(req, STATUS_STOPPED_ON_SYMLINK);
+		}
+		return;
+	}
+	set_info_reply(req, op->result == -ELOOP
+				    ? STATUS_OBJECT_PATH_NOT_FOUND
+				    : posix_rename_status(op, work->link));
+}
+
 static void rename_done(struct files_op *op)
 {
 	struct request *req = op->ctx;
@@ -42,11 +67,14 @@ static void rename_done(struct files_op *op)
 	uint32_t filter;
 
 	if (op->result < 0) {
-		set_info_reply(req, rename_status(op));
+		rename_failed(op);
 		return;
 	}
 	if (!work->link && !work->stream) {
 		file_moved(req->engine, op->port, work->from, op->actual_name);
+	}
+	if (work->link) {
+		file_lost_name(req->engine, op->port, op->actual_name, file);
 	}
 	if (open_lost(req)) {
 		return;
@@ -62,7 +90,8 @@ static void rename_done(struct files_op *op)
 	} else if (work->link) {
 		notify_event(req->engine, op->port, op->actual_name, filter,
 			FILE_ACTION_ADDED);
-	} else {
+	} else if (!req->open->posix ||
+		   strcmp(work->from, op->actual_name) != 0) {
 		notify_renamed(req->engine, op->port, work->from,
 			op->actual_name, filter);
 	}
@@ -109,6 +138,15 @@ static uint32_t rename_parse(struct request *req, struct wire_view name)
 	struct rename_work *work = req->work;
 	uint32_t status;
 
+	work->utf16 = name;
+	if (req->open->posix && (work->link ? RULE(PSX_HARDLINK_0001)
+					    : RULE(PSX_RENAME_0001))) {
+		status = posix_name_parse(name,
+			work->link ? POSIX_NAME_LINK : POSIX_NAME_RENAME,
+			&work->name);
+		return status || work->name.path[0] ? status
+						    : STATUS_INVALID_PARAMETER;
+	}
 	if (name.n >= 2 && name.p[0] == ':' && name.p[1] == 0) {
 		work->stream = true;
 		if (!req->open->file->stream || work->link) {
@@ -154,6 +192,7 @@ static uint32_t rename_check_directory(
 			open->granted_access, open->share_access};
 
 		if (open != req->open && (theirs.access & DELETE) &&
+			!(open->posix && req->open->posix) &&
 			!sharemode_compatible(mine, theirs)) {
 			return STATUS_SHARING_VIOLATION;
 		}
@@ -167,7 +206,14 @@ static uint32_t rename_check(struct request *req)
 	struct file *file = req->open->file;
 	struct files_port *port = open_port(req->open);
 	struct file *target;
+	uint32_t status;
 
+	if (req->open->posix) {
+		status = posix_rename_check(
+			req, work->name.path, work->link, work->replace);
+		return status || work->link ? status
+					    : rename_check_directory(req, port);
+	}
 	if (work->link) {
 		return file->directory ? STATUS_FILE_IS_A_DIRECTORY
 				       : STATUS_SUCCESS;
@@ -181,6 +227,9 @@ static uint32_t rename_check(struct request *req)
 		return STATUS_ACCESS_DENIED;
 	}
 	target = file_at(req->engine, port, work->name.path, req->open->posix);
+	if (target && !RULE(PSX_VIEW_0007) && posix_has_open(target)) {
+		target = NULL;
+	}
 	if (RULE(CORE_SETINFO_0021) && work->replace && target &&
 		(target->inode != file->inode ||
 			target->device != file->device)) {
@@ -223,8 +272,14 @@ void set_info_rename(
 	req->op.path = work->name.path;
 	req->op.stream = work->stream ? work->name.stream : NULL;
 	req->op.replace = work->replace && RULE(CORE_SETINFO_0020);
+	if (req->open->posix) {
+		req->op.replace = posix_replaces(
+			req->open, work->name.path, work->link, work->replace);
+	}
 	req->op.open.nocase = true;
-	if (!RULE(CORE_SETINFO_0023)) {
+	if (!RULE(CORE_SETINFO_0023) ||
+		(req->open->posix && !work->link &&
+			posix_same_name(req->open, work->name.path))) {
 		set_info_reply(req, STATUS_SUCCESS);
 		return;
 	}

@@ -161,6 +161,8 @@ struct file_link {
 	char *path;           /* as on disk, changes on rename */
 	bool delete_pending;  /* it goes when its opens allow that */
 	bool gone;            /* deleted or replaced: no name any more */
+	bool replaced;
+	const struct open *marker; /* who marked it; to compare only */
 	unsigned int holders; /* opens and closings */
 };
 
@@ -175,7 +177,8 @@ struct file {
 	uint64_t device, inode;
 	char *stream; /* NULL: unnamed data */
 	bool directory;
-	struct list links;      /* struct file_link */
+	bool special;      /* a link, pipe, socket or device */
+	struct list links; /* struct file_link */
 	unsigned int holders;   /* closings under way */
 	struct closing *doomed; /* deletion that waits for streams to close */
 	struct list opens;      /* by in_file */
@@ -200,6 +203,7 @@ struct open {
 	bool posix_append; /* and only for appending */
 	bool delete_on_close;
 	uint32_t close_status; /* of a deletion at the end */
+	uint32_t nlink;        /* when it was opened */
 	uint8_t oplock_level;
 	uint16_t channel_sequence;
 	unsigned int outstanding, outstanding_before; /* 3.3.5.2.10 */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* WRITE. [MS-SMB2] 3.3.5.13, [MS-FSA] 2.1.5.3 */
 #include "engine/fileops.h"
+#include "engine/posix.h"
 
 #define WRITE_DATA_OFFSET_MAX 0x100
 #define WRITE_FLAGS_KNOWN \
@@ -135,12 +136,20 @@ static uint32_t write_check(
 		return RULE(CORE_WRITE_0001) ? STATUS_ACCESS_DENIED
 					     : STATUS_INVALID_PARAMETER;
 	}
+	status = posix_append_check(open, body->offset, body->length);
+	if (status) {
+		return status;
+	}
 	if (body->offset != WRITE_TO_END &&
 		(body->offset > INT64_MAX ||
 			(RULE(CORE_WRITE_0009) &&
 				body->length >
 					(uint64_t)INT64_MAX - body->offset))) {
 		return STATUS_INVALID_PARAMETER;
+	}
+	if (open->posix_append && body->offset == WRITE_TO_END) {
+		/* Behind the end, wherever that is. */
+		return STATUS_SUCCESS;
 	}
 	return lock_check_io(open, body->offset, body->length, true);
 }
@@ -171,6 +180,12 @@ void cmd_write(struct request *req)
 	}
 	if (body->length == 0) {
 		request_fail(req, STATUS_INVALID_PARAMETER);
+		return;
+	}
+	if (req->open->posix_append && body->offset == WRITE_TO_END &&
+		RULE(PSX_APPEND_0005)) {
+		req->op.append = RULE(PSX_APPEND_0004);
+		write_at(req, 0);
 		return;
 	}
 	if (body->offset == WRITE_TO_END ||
