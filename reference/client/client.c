@@ -20,7 +20,9 @@ static struct client *client_create(const struct client_options *options)
 	client->options = *options;
 	client->timeout_ms = options->timeout_ms == 0 ? DEFAULT_TIMEOUT_MS
 						      : options->timeout_ms;
-	if (options->min_dialect == 0) {
+	if (options->quic.wanted) { /* [MS-SMB2] 2.1: nothing else is there */
+		client->options.min_dialect = SMB2_DIALECT_311;
+	} else if (options->min_dialect == 0) {
 		client->options.min_dialect = SMB2_DIALECT_202;
 	}
 	if (options->max_dialect == 0) {
@@ -44,11 +46,11 @@ int client_connect(
 		return -ENOMEM;
 	}
 	*ret_client = client;
-	const char *port = options->port == NULL ? "445" : options->port;
-	int error = connection_open(options->host, port, &client->fd);
+	const char *port = options->quic.wanted ? "443" : "445";
+	port = options->port == NULL ? port : options->port;
+	int error = connection_open(client, options->host, port);
 	if (error < 0) {
-		return client_complain(client, error,
-			"cannot connect to %s port %s", options->host, port);
+		return error;
 	}
 	error = session_negotiate(client);
 	if (error == 0) {
@@ -68,9 +70,7 @@ void client_destroy(struct client *client)
 	while (client->exchanges != NULL) {
 		exchange_end(client, client->exchanges);
 	}
-	if (client->fd >= 0) {
-		close(client->fd);
-	}
+	connection_close(client);
 	crypto_key_wipe(&client->keys.signing);
 	crypto_key_wipe(&client->keys.client_to_server);
 	crypto_key_wipe(&client->keys.server_to_client);

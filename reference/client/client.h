@@ -24,9 +24,20 @@ enum client_sealing {
 	CLIENT_SEAL_REQUIRED, /* everything, or fail */
 };
 
+/* SMB over QUIC: how the server shows who it is, and we who we are. Unless
+ * one of the first three says otherwise, what the system trusts counts. */
+struct client_quic {
+	bool wanted;                   /* QUIC in place of TCP */
+	const char *ca;                /* PEM file of whom to trust */
+	const char *fingerprint;       /* SHA-256 of the server's certificate */
+	bool insecure;                 /* any certificate will do */
+	const char *certificate, *key; /* PEM files, if the server asks */
+};
+
 struct client_options {
 	const char *host;
-	const char *port;                     /* NULL: "445" */
+	const char *port; /* NULL: "445", of QUIC "443" */
+	struct client_quic quic;
 	const char *user, *password, *domain; /* user NULL: anonymous */
 	bool kerberos; /* take the ticket at hand, no password */
 	uint16_t min_dialect, max_dialect; /* 0: 0x0202 and 0x0311 */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whole messages over TCP, each behind its length. [MS-SMB2] 2.1 */
+/* Whole messages over TCP or QUIC, each behind its length. [MS-SMB2] 2.1 */
 #include "client/internal.h"
 
 #include <errno.h>
@@ -11,18 +11,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "transport/quic_client.h"
+
 #define PREFIX_SIZE 4
 
-int connection_open(const char *host, const char *port, int *ret_fd)
+static int open_tcp(const struct addrinfo *list, int *ret_fd)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-	struct addrinfo *list = NULL;
-	if (getaddrinfo(host, port, &hints, &list) != 0) {
-		return -EHOSTUNREACH;
-	}
 	int error = -EHOSTUNREACH;
 	int fd = -1;
-	for (struct addrinfo *a = list; a != NULL; a = a->ai_next) {
+	for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
 		fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC,
 			a->ai_protocol);
 		if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) == 0) {
@@ -34,7 +31,6 @@ int connection_open(const char *host, const char *port, int *ret_fd)
 			fd = -1;
 		}
 	}
-	freeaddrinfo(list);
 	if (fd < 0) {
 		return error;
 	}
@@ -42,6 +38,97 @@ int connection_open(const char *host, const char *port, int *ret_fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	*ret_fd = fd;
 	return 0;
+}
+
+static int make_credentials(struct client *client)
+{
+	const struct client_quic *quic = &client->options.quic;
+	const struct quic_tls_client tls = {quic->ca, quic->fingerprint,
+		quic->insecure, quic->certificate, quic->key};
+	char why[256];
+	int error = quic_tls_client_create(&tls, &client->quic_tls, why);
+	return error < 0 ? client_complain(client, error, "%s", why) : 0;
+}
+
+/* A refused certificate is no reason to try the next address. */
+static int open_quic(
+	struct client *client, const char *host, const struct addrinfo *list)
+{
+	int error = make_credentials(client);
+	if (error < 0) {
+		return error;
+	}
+	struct quic_end end = {.kind = QUIC_END_NOT_YET};
+	error = -EHOSTUNREACH;
+	for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
+		const struct quic_client_options options = {
+			.address = a->ai_addr,
+			.address_size = a->ai_addrlen,
+			.name = host,
+			.tls = client->quic_tls,
+		};
+		error = quic_client_connect(
+			&options, (int)client->timeout_ms, &client->quic, &end);
+		if (error == 0 || error == -EPROTO) {
+			break;
+		}
+	}
+	if (error == -EPROTO) {
+		return client_complain(client, error,
+			"the QUIC handshake with %s failed: %s", host,
+			end.text);
+	}
+	return error;
+}
+
+int connection_open(struct client *client, const char *host, const char *port)
+{
+	bool quic = client->options.quic.wanted;
+	struct addrinfo hints = {
+		.ai_socktype = quic ? SOCK_DGRAM : SOCK_STREAM};
+	struct addrinfo *list = NULL;
+	if (getaddrinfo(host, port, &hints, &list) != 0) {
+		return client_complain(client, -EHOSTUNREACH,
+			"the address of %s is not known", host);
+	}
+	client->complaint[0] = '\0';
+	int error = quic ? open_quic(client, host, list)
+			 : open_tcp(list, &client->fd);
+	freeaddrinfo(list);
+	if (error < 0 && client->complaint[0] == '\0') {
+		return client_complain(client, error,
+			"cannot connect to %s port %s", host, port);
+	}
+	return error;
+}
+
+void connection_close(struct client *client)
+{
+	if (client->fd >= 0) {
+		close(client->fd);
+		client->fd = -1;
+	}
+	quic_client_destroy(client->quic);
+	client->quic = NULL;
+	quic_tls_destroy(client->quic_tls);
+	client->quic_tls = NULL;
+}
+
+bool connection_is_up(struct client *client)
+{
+	char byte;
+	if (client->quic != NULL) {
+		return quic_client_process(client->quic) == 0;
+	}
+	return client->fd >= 0 &&
+	       recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
+}
+
+static int quic_send(struct client *client, const void *data, size_t n)
+{
+	ssize_t done = quic_client_send_wait(
+		client->quic, data, n, (int)client->timeout_ms);
+	return done < 0 ? (int)done : 0;
 }
 
 static int write_all(int fd, const void *data, size_t n)
@@ -69,6 +156,16 @@ int connection_send(struct client *client, struct wire_view message)
 		{(void *)prefix, sizeof(prefix)},
 		{(void *)message.p, message.n},
 	};
+	if (client->quic != NULL) {
+		int broken = quic_send(client, prefix, sizeof(prefix));
+		if (broken == 0) {
+			broken = quic_send(client, message.p, message.n);
+		}
+		return broken == 0 ? 0
+				   : client_complain(client, -ECONNRESET,
+					     "the connection broke while "
+					     "sending");
+	}
 	ssize_t done = writev(client->fd, parts, 2);
 	if (done < 0 && errno != EINTR) {
 		return client_complain(client, -ECONNRESET,
@@ -92,8 +189,31 @@ int connection_send(struct client *client, struct wire_view message)
 	return 0;
 }
 
+static int quic_read_all(struct client *client, uint8_t *ret_bytes, size_t n)
+{
+	while (n > 0) {
+		ssize_t done = quic_client_receive_wait(
+			client->quic, ret_bytes, n, (int)client->timeout_ms);
+		if (done == -ETIMEDOUT) {
+			return client_complain(client, -ETIMEDOUT,
+				"no answer within %u ms", client->timeout_ms);
+		}
+		if (done <= 0) {
+			return client_complain(client, -ECONNRESET,
+				"the server closed the connection: %s",
+				quic_client_end(client->quic)->text);
+		}
+		ret_bytes += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
 static int read_all(struct client *client, uint8_t *ret_bytes, size_t n)
 {
+	if (client->quic != NULL) {
+		return quic_read_all(client, ret_bytes, n);
+	}
 	while (n > 0) {
 		struct pollfd wait = {.fd = client->fd, .events = POLLIN};
 		int ready = poll(&wait, 1, (int)client->timeout_ms);

@@ -29,8 +29,13 @@ struct exchange {
 	struct smb2_header header;
 };
 
+struct quic_client;
+struct quic_tls;
+
 struct client {
-	int fd;
+	int fd;                   /* of TCP, or -1 */
+	struct quic_client *quic; /* of QUIC, or NULL */
+	struct quic_tls *quic_tls;
 	struct client_options options;
 	unsigned int timeout_ms;
 	uint16_t dialect, cipher, signing_algorithm;
@@ -74,8 +79,11 @@ struct client_file {
  * context. POSIX-SMB2 2.2.3.1.8 */
 extern const uint8_t client_posix_tag[16];
 
-/* connection.c: bytes on the socket */
-int connection_open(const char *host, const char *port, int *ret_fd);
+/* connection.c: bytes on the socket, or on the stream of QUIC */
+int connection_open(struct client *client, const char *host, const char *port);
+void connection_close(struct client *client);
+/* The server has not ended the connection, as far as can be seen. */
+bool connection_is_up(struct client *client);
 int connection_send(struct client *client, struct wire_view message);
 /* One whole message; the caller frees *ret_bytes. */
 int connection_receive(

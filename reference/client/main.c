@@ -19,6 +19,12 @@ enum {
 	OPT_KERBEROS,
 	OPT_POSIX,
 	OPT_ABSOLUTE,
+	OPT_TRANSPORT,
+	OPT_CA,
+	OPT_FINGERPRINT,
+	OPT_INSECURE,
+	OPT_CERTIFICATE,
+	OPT_KEY,
 };
 
 static const struct option long_options[] = {
@@ -31,6 +37,12 @@ static const struct option long_options[] = {
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"posix", required_argument, NULL, OPT_POSIX},
 	{"absolute", required_argument, NULL, OPT_ABSOLUTE},
+	{"transport", required_argument, NULL, OPT_TRANSPORT},
+	{"ca", required_argument, NULL, OPT_CA},
+	{"fingerprint", required_argument, NULL, OPT_FINGERPRINT},
+	{"insecure", no_argument, NULL, OPT_INSECURE},
+	{"certificate", required_argument, NULL, OPT_CERTIFICATE},
+	{"key", required_argument, NULL, OPT_KEY},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
@@ -86,6 +98,13 @@ static const char usage_text[] =
 	"off\n"
 	"  --absolute WHAT        absolute link targets: refuse (default), "
 	"share\n"
+	"  --transport NAME       tcp or quic\n"
+	"  --ca FILE              quic: PEM, who may have signed the server's\n"
+	"                         certificate; default: whom the system "
+	"trusts\n"
+	"  --fingerprint HEX      quic: SHA-256 of the server's certificate\n"
+	"  --insecure             quic: any certificate is good\n"
+	"  --certificate FILE     quic: our own, PEM, with --key FILE\n"
 	"  -q, --quiet            no progress\n"
 	"  -v, --verbose          say what was negotiated\n"
 	"  -h, --help             this text\n"
@@ -161,6 +180,39 @@ static bool set_absolute(struct smb3x_options *options, const char *text)
 	return found;
 }
 
+static bool set_transport(struct client_quic *quic, const char *text)
+{
+	quic->wanted = strcmp(text, "quic") == 0;
+	return quic->wanted || strcmp(text, "tcp") == 0;
+}
+
+/* False: it is no option of QUIC. */
+static bool take_quic_option(
+	struct client_quic *quic, int option, const char *value)
+{
+	switch (option) {
+	case OPT_TRANSPORT:
+		return set_transport(quic, value);
+	case OPT_CA:
+		quic->ca = value;
+		return true;
+	case OPT_FINGERPRINT:
+		quic->fingerprint = value;
+		return true;
+	case OPT_INSECURE:
+		quic->insecure = true;
+		return true;
+	case OPT_CERTIFICATE:
+		quic->certificate = value;
+		return true;
+	case OPT_KEY:
+		quic->key = value;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool set_timeout(struct client_options *options, const char *text)
 {
 	char *end = NULL;
@@ -202,7 +254,7 @@ static bool take_option(struct invocation *call, int option, const char *value)
 		call->verbose = true;
 		return true;
 	default:
-		return false;
+		return take_quic_option(&o->quic, option, value);
 	}
 }
 

@@ -6,7 +6,8 @@ CLIENT_MAIN := reference/client/main.c $(wildcard reference/client/command*.c \
 
 $(eval $(call library,client,$(filter-out $(CLIENT_MAIN), \
   $(wildcard reference/client/*.c))))
-$(eval $(call program,smb3x,$(CLIENT_MAIN),client authclient crypto wire, \
-  -lgnutls -lgssapi_krb5))
+$(eval $(call program,smb3x,$(CLIENT_MAIN),client authclient transport \
+  ports rules crypto wire,-lngtcp2_crypto_gnutls -lngtcp2 -lgnutls \
+  -lgssapi_krb5))
 $(eval $(call unit_test,client_target,reference/client/test/target_test.c \
   reference/client/target.c,,))

@@ -112,7 +112,7 @@ static int lane_dial(struct smb3x *share, struct lane *lane)
 	const struct target *t = &share->target;
 	struct client_options options = share->dial;
 	options.host = t->host;
-	options.port = t->port;
+	options.port = t->port_given ? t->port : NULL;
 	options.user = t->user != NULL ? t->user : o->user;
 	options.password = t->password != NULL ? t->password : o->password;
 	int error = client_connect(&options, &lane->client);
@@ -157,10 +157,7 @@ static void lane_hang_up(struct lane *lane)
 /* A server that has closed the connection while it was idle. */
 static bool lane_is_dead(const struct lane *lane)
 {
-	char byte;
-	return lane->client->broken ||
-	       (lane->client->fd >= 0 && recv(lane->client->fd, &byte, 1,
-						 MSG_PEEK | MSG_DONTWAIT) == 0);
+	return lane->client->broken || !connection_is_up(lane->client);
 }
 
 /* Makes a busy lane usable. */

@@ -76,6 +76,7 @@ static int split_host(char *text, struct target *t)
 	} else {
 		port = cut(text, ':');
 	}
+	t->port_given = port != NULL;
 	if (port != NULL) {
 		t->port = port;
 	}

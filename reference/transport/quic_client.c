@@ -31,6 +31,10 @@ struct quic_client {
 	struct store main, other;
 	int64_t other_stream;
 	bool no_memory, refused;
+	void *tap_ctx;
+	void (*tap)(void *ctx, bool sent, const struct quic_path *path,
+		const uint8_t *p, size_t n);
+	void (*keylog)(void *ctx, const char *line);
 	uint8_t packets[QUIC_BATCH_BYTES];
 };
 
@@ -94,6 +98,21 @@ static void got_bytes(
 	store->ended = store->ended || end;
 }
 
+static void got_secret(void *ctx, const char *line)
+{
+	struct quic_client *client = ctx;
+
+	client->keylog(client->tap_ctx, line);
+}
+
+static void tap(
+	struct quic_client *client, bool out, const uint8_t *p, size_t n)
+{
+	if (client->tap != NULL) {
+		client->tap(client->tap_ctx, out, &client->path, p, n);
+	}
+}
+
 static void arm(struct quic_client *client)
 {
 	uint64_t at = quic_ep_expiry(client->ep);
@@ -124,6 +143,7 @@ static void send_packets(
 			client->refused = true;
 		}
 		/* Everything else is a lost packet. */
+		tap(client, true, p, size);
 		p += size;
 		n -= size;
 	}
@@ -155,6 +175,7 @@ static void read_packets(struct quic_client *client)
 		if (n < 0) {
 			return;
 		}
+		tap(client, false, client->packets, (size_t)n);
 		quic_ep_input(client->ep, &client->path, 0, client->packets,
 			(size_t)n, now_ns());
 	}
@@ -372,7 +393,9 @@ static int open_all(struct quic_client *client)
 static int open_ep(
 	struct quic_client *client, const struct quic_client_options *options)
 {
-	const struct quic_ep_user user = {.ctx = client, .bytes = got_bytes};
+	const struct quic_ep_user user = {.ctx = client,
+		.bytes = got_bytes,
+		.keylog = options->keylog != NULL ? got_secret : NULL};
 	struct quic_ep_config config = {
 		.tls = options->tls,
 		.peer = {.name = options->name,
@@ -381,6 +404,7 @@ static int open_ep(
 			.no_name = options->no_name},
 		.version = options->version,
 		.window = options->window,
+		.connection_window = options->connection_window,
 		.idle_ns = options->idle_ns,
 		.keep_alive_ns = options->keep_alive_ns,
 		.streams_bidi = (uint8_t)options->streams_bidi,
@@ -424,6 +448,9 @@ int quic_client_connect(const struct quic_client_options *options,
 		return -ENOMEM;
 	}
 	client->epoll = client->timer = client->udp = -1;
+	client->tap_ctx = options->ctx;
+	client->tap = options->tap;
+	client->keylog = options->keylog;
 	memcpy(&client->path.remote, options->address, options->address_size);
 	r = open_all(client);
 	if (r == 0) {

@@ -21,15 +21,22 @@ struct quic_client_options {
 	const char *name;
 	struct quic_tls *tls; /* made by quic_tls_client_create() */
 	/* For tests; all of them may be 0. */
-	const char *const *alpn; /* NULL: "smb"; */
-	unsigned int alpn_count; /* 0 with alpn not NULL: no ALPN */
-	bool no_name;            /* no server name indication */
-	uint32_t version;        /* 0: 1 */
-	uint32_t window;         /* bytes the server may send ahead */
+	const char *const *alpn;    /* NULL: "smb"; */
+	unsigned int alpn_count;    /* 0 with alpn not NULL: no ALPN */
+	bool no_name;               /* no server name indication */
+	uint32_t version;           /* 0: 1 */
+	uint32_t window;            /* bytes the server may send ahead */
+	uint32_t connection_window; /* the same over all streams */
 	unsigned int streams_bidi, streams_uni; /* the server may open */
 	uint64_t idle_ns, keep_alive_ns;        /* 0: the usual ones */
 	bool no_keep_alive;
 	bool no_stream; /* do not open stream 0 by itself */
+	/* Every datagram as it is sent or received, and the lines of the key
+	 * log that make it readable. */
+	void *ctx;
+	void (*tap)(void *ctx, bool sent, const struct quic_path *path,
+		const uint8_t *p, size_t n);
+	void (*keylog)(void *ctx, const char *line);
 };
 
 /*

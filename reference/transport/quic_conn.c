@@ -144,7 +144,10 @@ static void link_close(struct link *link, bool flush)
 {
 	struct quic_conn *conn = (struct quic_conn *)link;
 
-	quic_ep_close(conn->ep, QUIC_CODE_NONE, flush, quic_now(conn->quic));
+	/* A running server ends it because the peer broke a rule. */
+	quic_ep_close(conn->ep,
+		conn->quic->stopping ? QUIC_CODE_NONE : QUIC_CODE_FRAME, flush,
+		quic_now(conn->quic));
 	quic_conn_touch(conn);
 }
 

@@ -447,14 +447,38 @@ void quic_ep_close_transport(struct quic_ep *ep, uint64_t code, uint64_t now)
 	}
 }
 
+static void peer_figures(struct quic_ep *ep, struct quic_ep_figures *figures)
+{
+	const ngtcp2_transport_params *peer =
+		ngtcp2_conn_get_remote_transport_params(ep->conn);
+
+	if (peer == NULL) {
+		return;
+	}
+	figures->peer_idle_ns = peer->max_idle_timeout;
+	figures->peer_streams_bidi = peer->initial_max_streams_bidi;
+	figures->peer_streams_uni = peer->initial_max_streams_uni;
+	figures->peer_data = peer->initial_max_data;
+	figures->peer_stream_data =
+		ep->server ? peer->initial_max_stream_data_bidi_local
+			   : peer->initial_max_stream_data_bidi_remote;
+	figures->peer_cids = peer->active_connection_id_limit;
+	figures->peer_payload = peer->max_udp_payload_size;
+	figures->peer_fixed = peer->disable_active_migration != 0;
+}
+
 void quic_ep_figures(struct quic_ep *ep, struct quic_ep_figures *ret_figures)
 {
 	struct quic_numbers numbers;
 
 	quic_get_numbers(ep->conn, &numbers);
+	memset(ret_figures, 0, sizeof(*ret_figures));
 	ret_figures->sent = ep->datagrams_out;
 	ret_figures->received = ep->datagrams_in;
 	ret_figures->smoothed_rtt_ns = numbers.smoothed_rtt;
 	ret_figures->cwnd = numbers.cwnd;
 	ret_figures->resumed = gnutls_session_is_resumed(ep->tls) != 0;
+	ret_figures->early_data =
+		gnutls_record_get_max_early_data_size(ep->tls);
+	peer_figures(ep, ret_figures);
 }

@@ -102,6 +102,9 @@ struct quic_ep_user {
 	 * more. Returns 0 or -1. */
 	int (*cid_added)(void *ctx, const struct quic_cid *cid);
 	void (*cid_removed)(void *ctx, const struct quic_cid *cid);
+	/* May be NULL: a line of the NSS key log, without its end; who has it
+	 * and the packets can read everything. */
+	void (*keylog)(void *ctx, const char *line);
 };
 
 struct quic_ep_config {
@@ -112,6 +115,7 @@ struct quic_ep_config {
 	uint64_t idle_ns, handshake_ns;    /* 0: as in quic_limits.h */
 	uint64_t keep_alive_ns;            /* 0: never */
 	uint32_t window;                   /* 0: as in quic_limits.h */
+	uint32_t connection_window;        /* of all streams; 0: as window */
 	uint16_t packet_max;               /* likewise */
 	uint8_t streams_bidi, streams_uni; /* that the peer may open; server:
 					    * 1 and 0 is what SMB has */
@@ -199,6 +203,12 @@ struct quic_ep_figures {
 	uint64_t sent, received; /* datagrams */
 	uint64_t smoothed_rtt_ns, cwnd;
 	bool resumed;
+	/* What the peer announced, 0 before it did. */
+	uint64_t peer_idle_ns, peer_streams_bidi, peer_streams_uni;
+	uint64_t peer_data, peer_stream_data; /* of the client's stream */
+	uint64_t peer_cids, peer_payload;
+	bool peer_fixed;   /* active migration is disabled */
+	size_t early_data; /* allowed by the server's ticket */
 };
 void quic_ep_figures(struct quic_ep *ep, struct quic_ep_figures *ret_figures);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How an endpoint comes to be; see quic_ep.h. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,36 @@
 static ngtcp2_conn *conn_of(ngtcp2_crypto_conn_ref *ref)
 {
 	return ((struct quic_ep *)ref->user_data)->conn;
+}
+
+static void put_hex(char *text, const gnutls_datum_t *bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (unsigned int i = 0; i < bytes->size; i++) {
+		*text++ = digits[bytes->data[i] >> 4];
+		*text++ = digits[bytes->data[i] & 15];
+	}
+	*text = '\0';
+}
+
+/* LABEL, the client's random bytes, the secret. */
+static int on_secret(gnutls_session_t session, const char *label,
+	const gnutls_datum_t *secret)
+{
+	ngtcp2_crypto_conn_ref *ref = gnutls_session_get_ptr(session);
+	struct quic_ep *ep = ref->user_data;
+	char random[2 * 32 + 1], text[2 * 64 + 1], line[300];
+	gnutls_datum_t client, server;
+
+	gnutls_session_get_random(session, &client, &server);
+	if (client.size == 32 && secret->size <= 64) {
+		put_hex(random, &client);
+		put_hex(text, secret);
+		snprintf(line, sizeof(line), "%s %s %s", label, random, text);
+		ep->user.keylog(ep->user.ctx, line);
+	}
+	return 0;
 }
 
 static void set_defaults(struct quic_ep_config *config)
@@ -60,6 +91,9 @@ static int create(const struct quic_ep_config *config,
 		quic_ep_destroy(ep);
 		return r;
 	}
+	if (user->keylog != NULL) {
+		gnutls_session_set_keylog_function(ep->tls, on_secret);
+	}
 	*ret_ep = ep;
 	return 0;
 }
@@ -84,7 +118,9 @@ static void fill_params(
 	const struct quic_ep_config *config = &ep->config;
 
 	ngtcp2_transport_params_default(ret_params);
-	ret_params->initial_max_data = config->window;
+	ret_params->initial_max_data = config->connection_window != 0
+					       ? config->connection_window
+					       : config->window;
 	ret_params->initial_max_stream_data_bidi_local = config->window;
 	ret_params->initial_max_stream_data_bidi_remote = config->window;
 	ret_params->initial_max_stream_data_uni = config->window;

@@ -9,6 +9,8 @@
 
 #include "transport/quic_ep_internal.h"
 
+#define KEEP_ALIVE 0x85 /* RFC 1002, section 4.3.7 */
+
 struct quic_stream *quic_stream_find(struct quic_ep *ep, int64_t id)
 {
 	for (unsigned int i = 0; i < QUIC_STREAMS && id >= 0; i++) {
@@ -199,7 +201,7 @@ static void begin_message(struct quic_ep *ep)
 		   ep->head[3];
 
 	ep->head_have = 0;
-	if (ep->head[0] != 0) {
+	if (ep->head[0] != 0 && !(ep->head[0] == KEEP_ALIVE && n == 0)) {
 		ep->bad_frame = true;
 	} else if (n == 0) {
 		/* A filler: nothing follows. */

@@ -27,7 +27,7 @@
 
 /* Time. */
 #define QUIC_HANDSHAKE_NS (10 * QUIC_SECOND)
-#define QUIC_IDLE_NS (30 * QUIC_SECOND)
+#define QUIC_IDLE_NS (60 * QUIC_SECOND)
 #define QUIC_KEEP_ALIVE_NS (10 * QUIC_SECOND) /* of clients */
 #define QUIC_FLUSH_NS (3 * QUIC_SECOND)       /* for the last messages */
 #define QUIC_TOKEN_NS (10 * QUIC_SECOND)      /* a Retry's answer */
