@@ -20,6 +20,9 @@
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
 #endif
+#ifndef RENAME_EXCHANGE
+#define RENAME_EXCHANGE 2
+#endif
 
 static int lx_openat2(
 	int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
@@ -512,6 +515,39 @@ static void lx_lost(struct files_node *node)
 	}
 }
 
+/* In the view of POSIX: a link that a client has stored is none. */
+static bool lx_is_directory(struct files_node *node)
+{
+	return S_ISDIR(node->mode) && !lx_is_link(node, LX_POSIX);
+}
+
+/* Gives the loser's name to the node. Where only one of them is a directory
+ * for Linux (a link to a directory may be stored in one) rename(2) would not;
+ * they change places then, and the loser goes. */
+static int lx_replace(struct files_node *node, struct files_node *loser,
+	const struct lx_move *move, bool replace)
+{
+	bool from = lx_is_directory(node), over = lx_is_directory(loser);
+
+	if (!replace) {
+		return -EEXIST;
+	}
+	if (from != over) {
+		return over ? -EISDIR : -ENOTDIR;
+	}
+	if (S_ISDIR(node->mode) == S_ISDIR(loser->mode)) {
+		return lx_rename_at(move, true);
+	}
+	if (renameat2(move->from_dir, move->from_name, move->to_dir,
+		    move->to_name, RENAME_EXCHANGE) < 0) {
+		return -errno;
+	}
+	return unlinkat(move->from_dir, move->from_name,
+		       S_ISDIR(loser->mode) ? AT_REMOVEDIR : 0) < 0
+		       ? -errno
+		       : 0;
+}
+
 static int lx_rename_posix(
 	struct lx_share *share, struct files_op *op, const struct lx_move *move)
 {
@@ -525,7 +561,8 @@ static int lx_rename_posix(
 		lx_node_destroy(loser);
 		return op->replace ? 0 : -EEXIST;
 	}
-	r = lx_rename_at(move, op->replace);
+	r = loser ? lx_replace(op->node, loser, move, op->replace)
+		  : lx_rename_at(move, op->replace);
 	if (r < 0) {
 		if (loser) {
 			lx_node_destroy(loser);

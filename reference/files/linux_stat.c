@@ -140,7 +140,8 @@ static void lx_stat_posix(struct files_node *node, struct wire_view reparse,
 		stat->size = reparse_target_size(reparse);
 	}
 	if (type) {
-		stat->mode = type | (S_ISLNK(type) ? 0777 : stat->mode & 07777);
+		stat->mode = type | (stat->mode & 07777);
+		stat->nlink = stat->directory ? 1 : stat->nlink;
 		stat->directory = false;
 	}
 }

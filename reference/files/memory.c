@@ -62,7 +62,8 @@ static void mem_stat_posix(const struct mem_share *share,
 			reparse_target_size(wire_view_of(blob->p, blob->n));
 	}
 	if (type) {
-		stat->mode = type | (S_ISLNK(type) ? 0777 : stat->mode & 07777);
+		stat->mode = type | (stat->mode & 07777);
+		stat->nlink = stat->directory ? 1 : stat->nlink;
 		stat->directory = false;
 	}
 }
@@ -577,6 +578,12 @@ static int mem_get_ea(struct files_op *op)
 	return 0;
 }
 
+/* In the view of POSIX: a link that a client has stored is none. */
+static bool mem_is_directory(const struct mem_inode *inode)
+{
+	return inode->directory && !mem_reparse_type(inode);
+}
+
 /* May the name at place give way to inode? 0 or what the peer is told. */
 static int mem_may_replace(struct files_op *op, struct mem_place *place,
 	const struct mem_inode *inode)
@@ -586,7 +593,12 @@ static int mem_may_replace(struct files_op *op, struct mem_place *place,
 	if (!op->replace) {
 		return -EEXIST;
 	}
-	if (op->node->posix && old->directory && inode->directory) {
+	if (op->node->posix) {
+		bool over = mem_is_directory(old);
+
+		if (over != mem_is_directory(inode)) {
+			return over ? -EISDIR : -ENOTDIR;
+		}
 		return old->entry_count > 0 ? -ENOTEMPTY : 0;
 	}
 	if (old->directory || inode->directory) {

@@ -253,15 +253,15 @@ static void test_stored(void **state)
 	px_store(w, "d/nfs", nfs_link_data, sizeof nfs_link_data);
 	px_store(w, "d/fifo", fifo_data, sizeof fifo_data);
 	px_store(w, "d/tty", device_data, sizeof device_data);
-	expect_type(w, "d/link", S_IFLNK | 0777, IO_REPARSE_TAG_SYMLINK, 6);
-	expect_type(w, "d/nfs", S_IFLNK | 0777, IO_REPARSE_TAG_NFS, 6);
+	expect_type(w, "d/link", S_IFLNK | 0640, IO_REPARSE_TAG_SYMLINK, 6);
+	expect_type(w, "d/nfs", S_IFLNK | 0640, IO_REPARSE_TAG_NFS, 6);
 	expect_type(w, "d/fifo", S_IFIFO | 0640, IO_REPARSE_TAG_NFS, 0);
 	expect_type(w, "d/tty", S_IFCHR | 0640, IO_REPARSE_TAG_NFS, 0);
 	assert_int_equal(list(w, d, true, names), 4);
 	assert_string_equal(names, "fifo link nfs tty ");
 	assert_int_equal(w->entries[0].stat.mode, S_IFIFO | 0640);
-	assert_int_equal(w->entries[1].stat.mode, S_IFLNK | 0777);
-	assert_int_equal(w->entries[2].stat.mode, S_IFLNK | 0777);
+	assert_int_equal(w->entries[1].stat.mode, S_IFLNK | 0640);
+	assert_int_equal(w->entries[2].stat.mode, S_IFLNK | 0640);
 	assert_int_equal(w->entries[3].stat.mode, S_IFCHR | 0640);
 	expect_stop(w, "d/link", 6);
 	expect_stop(w, "d/nfs", 5);
@@ -276,10 +276,10 @@ static void test_stored(void **state)
 	assert_int_equal(w->op.link_end, 5);
 	/* The link is the thing that names are about. */
 	assert_int_equal(px_rename(w, "d/link", "d/two", false, FILES_LINK), 0);
-	expect_type(w, "d/two", S_IFLNK | 0777, IO_REPARSE_TAG_SYMLINK, 6);
+	expect_type(w, "d/two", S_IFLNK | 0640, IO_REPARSE_TAG_SYMLINK, 6);
 	assert_int_equal(
 		px_rename(w, "d/link", "d/nfs", true, FILES_RENAME), 0);
-	expect_type(w, "d/nfs", S_IFLNK | 0777, IO_REPARSE_TAG_SYMLINK, 6);
+	expect_type(w, "d/nfs", S_IFLNK | 0640, IO_REPARSE_TAG_SYMLINK, 6);
 	shut(w, d);
 	d = px_find(w, "d/two");
 	op = fresh(w, d);
@@ -332,6 +332,35 @@ static void test_rename(void **state)
 	assert_int_equal(px_rename(w, "A", "B", false, FILES_RENAME), -EEXIST);
 	assert_int_equal(
 		px_rename(w, "full", "linked", false, FILES_LINK), -EISDIR);
+}
+
+/* Links to directories are stored in directories by some clients. */
+static void test_rename_stored(void **state)
+{
+	struct world *w = *state;
+	struct files_node *node;
+
+	px_touch(w, "d", FILES_DIRECTORY);
+	px_touch(w, "f", FILES_FILE);
+	node = px_make(w, "l", FILES_DIRECTORY, 0750);
+	assert_int_equal(set_blob(w, node, FILES_BLOB_REPARSE, link_data,
+				 sizeof link_data),
+		0);
+	shut(w, node);
+	expect_type(w, "l", S_IFLNK | 0750, IO_REPARSE_TAG_SYMLINK, 6);
+	assert_int_equal(px_rename(w, "l", "d", true, FILES_RENAME), -EISDIR);
+	assert_int_equal(px_rename(w, "d", "l", true, FILES_RENAME), -ENOTDIR);
+	assert_int_equal(px_rename(w, "f", "l", false, FILES_RENAME), -EEXIST);
+	assert_int_equal(px_rename(w, "l", "f", true, FILES_RENAME), 0);
+	assert_int_equal(px_lookup(w, "l"), -ENOENT);
+	expect_type(w, "f", S_IFLNK | 0750, IO_REPARSE_TAG_SYMLINK, 6);
+	px_touch(w, "g", FILES_FILE);
+	assert_int_equal(px_rename(w, "g", "f", true, FILES_RENAME), 0);
+	assert_int_equal(px_lookup(w, "g"), -ENOENT);
+	assert_int_equal(px_lookup(w, "f"), 0);
+	assert_int_equal(w->op.stat.mode, S_IFREG | 0755);
+	assert_int_equal(px_lookup(w, "d"), 0);
+	assert_int_equal(w->op.stat.nlink, 2);
 }
 
 static void test_unlinked(void **state)
@@ -672,6 +701,7 @@ int main(void)
 		BOTH(test_setgid),
 		BOTH(test_stored),
 		BOTH(test_rename),
+		BOTH(test_rename_stored),
 		BOTH(test_unlinked),
 		BOTH(test_append),
 		BOTH(test_eas),
