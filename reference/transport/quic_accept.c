@@ -9,6 +9,7 @@
 
 #include <gnutls/crypto.h>
 
+#include "ports/rule.h"
 #include "transport/quic_compat.h"
 #include "transport/quic_internal.h"
 
@@ -47,9 +48,15 @@ static void send_versions(struct quic_listener *listener,
 		return;
 	}
 	gnutls_rnd(GNUTLS_RND_NONCE, &unused, 1);
-	n = ngtcp2_pkt_write_version_negotiation(send->bytes, QUIC_PACKET_MAX,
-		unused, found->scid, found->scidlen, found->dcid,
-		found->dcidlen, versions, 1);
+	n = RULE(QUIC_CONNECT_0007)
+		    ? ngtcp2_pkt_write_version_negotiation(send->bytes,
+			      QUIC_PACKET_MAX, unused, found->scid,
+			      found->scidlen, found->dcid, found->dcidlen,
+			      versions, 1)
+		    : ngtcp2_pkt_write_version_negotiation(send->bytes,
+			      QUIC_PACKET_MAX, unused, found->dcid,
+			      found->dcidlen, found->scid, found->scidlen,
+			      versions, 1);
 	quic_send_go(send, n > 0 ? (size_t)n : 0, (size_t)n, path, 0);
 }
 
@@ -166,6 +173,9 @@ static bool check_client(struct quic_listener *listener,
 		return true;
 	}
 	if (must_retry(quic)) {
+		if (!RULE(QUIC_CONNECT_0013)) {
+			return false;
+		}
 		send_retry(listener, path, hd);
 		return false;
 	}
@@ -205,7 +215,8 @@ void quic_accept_datagram(struct quic_listener *listener,
 	int r = ngtcp2_pkt_decode_version_cid(&found, p, n, QUIC_CID_BYTES);
 
 	if (r == NGTCP2_ERR_VERSION_NEGOTIATION) {
-		if (n >= QUIC_INITIAL_MIN) {
+		if ((n >= QUIC_INITIAL_MIN || !RULE(QUIC_CONNECT_0008)) &&
+			RULE(QUIC_CONNECT_0006)) {
 			send_versions(listener, path, &found);
 		}
 		return;
@@ -218,7 +229,8 @@ void quic_accept_datagram(struct quic_listener *listener,
 		quic_conn_input(name->conn, path, ecn, p, n);
 	} else if ((p[0] & 0x80) == 0) {
 		send_reset(listener, path, p, n);
-	} else if (found.version == QUIC_V1 && ngtcp2_accept(&hd, p, n) == 0) {
+	} else if (found.version == QUIC_V1 && RULE(QUIC_CONNECT_0005) &&
+		   ngtcp2_accept(&hd, p, n) == 0) {
 		accept_client(listener, path, &hd, ecn, p, n);
 	}
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ports/rule.h"
 #include "transport/quic_limits.h"
 #include "transport/quic_tls_internal.h"
 
@@ -99,16 +100,19 @@ static int read_facts(const gnutls_datum_t *der, struct facts *ret_facts)
 	return r == 0 ? 0 : -EINVAL;
 }
 
-static bool is_listed(
-	const struct quic_access *access, const struct facts *facts)
+static bool is_listed(const struct quic_access *access,
+	const struct facts *facts, bool allows)
 {
 	for (unsigned int i = 0; i < access->count; i++) {
 		const struct quic_access_entry *entry = &access->entries[i];
 
-		if (strcmp(entry->text, entry->issuer
-						? facts->issuer
-						: facts->fingerprint) == 0) {
-			return true;
+		const char *found =
+			entry->issuer ? facts->issuer : facts->fingerprint;
+
+		if (strcmp(entry->text, found) == 0) {
+			return !allows ||
+			       (entry->issuer ? RULE(QUIC_ACCESS_0007)
+					      : RULE(QUIC_ACCESS_0006));
 		}
 	}
 	return false;
@@ -151,14 +155,16 @@ bool quic_access_granted(const struct quic_tls *tls, gnutls_session_t session)
 	}
 	for (unsigned int i = 0; i < count; i++) {
 		if (read_facts(&chain[i], &facts) < 0 ||
-			is_listed(&tls->deny, &facts)) {
+			(is_listed(&tls->deny, &facts, false) &&
+				RULE(QUIC_ACCESS_0009))) {
 			return false;
 		}
 		linked = linked &&
 			 (i == 0 || is_linked(&chain[i - 1], &chain[i]));
-		allowed = allowed || (linked && is_listed(&tls->allow, &facts));
+		allowed = allowed ||
+			  (linked && is_listed(&tls->allow, &facts, true));
 	}
-	return allowed;
+	return allowed || !RULE(QUIC_ACCESS_0008);
 }
 
 int quic_access_leaf(

@@ -11,6 +11,7 @@
 
 #include <gnutls/crypto.h>
 
+#include "ports/rule.h"
 #include "transport/quic_tls.h"
 
 #define DAY 86400
@@ -52,11 +53,14 @@ static int fill(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key)
 	r |= gnutls_x509_crt_set_version(crt, 3);
 	r |= gnutls_x509_crt_set_serial(crt, serial, sizeof(serial));
 	r |= gnutls_x509_crt_set_activation_time(crt, now - DAY);
-	r |= gnutls_x509_crt_set_expiration_time(crt, now + VALID_DAYS * DAY);
+	r |= gnutls_x509_crt_set_expiration_time(
+		crt, RULE(QUIC_CERT_0003) ? now + VALID_DAYS * DAY : now - 1);
 	r |= add_names(crt);
 	r |= gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_DIGITAL_SIGNATURE);
-	r |= gnutls_x509_crt_set_key_purpose_oid(
-		crt, GNUTLS_KP_TLS_WWW_SERVER, 0);
+	r |= gnutls_x509_crt_set_key_purpose_oid(crt,
+		RULE(QUIC_CERT_0002) ? GNUTLS_KP_TLS_WWW_SERVER
+				     : GNUTLS_KP_TLS_WWW_CLIENT,
+		0);
 	r |= gnutls_x509_crt_set_key(crt, key);
 	r |= gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0);
 	return r == 0 ? 0 : -EIO;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ports/rule.h"
 #include "transport/quic_internal.h"
 
 void quic_conn_log(struct quic_conn *conn, enum log_level level,
@@ -146,8 +147,10 @@ static void link_close(struct link *link, bool flush)
 
 	/* A running server ends it because the peer broke a rule. */
 	quic_ep_close(conn->ep,
-		conn->quic->stopping ? QUIC_CODE_NONE : QUIC_CODE_FRAME, flush,
-		quic_now(conn->quic));
+		conn->quic->stopping || !RULE(QUIC_CLOSE_0003)
+			? QUIC_CODE_NONE
+			: QUIC_CODE_FRAME,
+		flush, quic_now(conn->quic));
 	quic_conn_touch(conn);
 }
 
@@ -191,10 +194,14 @@ int quic_conn_create(struct quic_listener *listener,
 		.cid_removed = on_cid_removed};
 	const struct quic_ep_config config = {.tls = quic->tls,
 		.max_message = quic->limits.max_message,
-		.idle_ns = quic->limits.idle_ns,
-		.handshake_ns = quic->limits.handshake_ns,
+		.idle_ns = RULE(QUIC_TIMER_0001) ? quic->limits.idle_ns
+						 : 5 * QUIC_SECOND,
+		.handshake_ns = RULE(QUIC_TIMER_0004)
+					? quic->limits.handshake_ns
+					: 600 * QUIC_SECOND,
 		.keep_alive_ns = quic->limits.keep_alive_ns,
-		.streams_bidi = 1,
+		.streams_bidi = RULE(QUIC_STREAM_0003) ? 1 : 100,
+		.streams_uni = RULE(QUIC_STREAM_0004) ? 0 : 100,
 		.secret = quic->secret};
 	int r = quic_heap_room(quic);
 
@@ -227,11 +234,16 @@ int quic_conn_create(struct quic_listener *listener,
 void quic_conn_input(struct quic_conn *conn, const struct quic_path *path,
 	uint8_t ecn, const uint8_t *p, size_t n)
 {
+	struct quic_path seen = *path;
+
 	if (memcmp(&conn->remote, &path->remote, sizeof(conn->remote)) != 0) {
-		conn->remote = path->remote;
+		if (RULE(QUIC_PATH_0005)) {
+			conn->remote = path->remote;
+		}
+		seen.remote = conn->remote;
 		conn->quic->totals.migrated++;
 	}
-	quic_ep_input(conn->ep, path, ecn, p, n, quic_now(conn->quic));
+	quic_ep_input(conn->ep, &seen, ecn, p, n, quic_now(conn->quic));
 	quic_conn_touch(conn);
 }
 

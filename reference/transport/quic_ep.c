@@ -8,8 +8,10 @@
 
 #include <gnutls/crypto.h>
 
+#include "ports/rule.h"
 #include "transport/quic_ep_internal.h"
 
+#define ALERT_CERTIFICATE_REQUIRED 116
 #define ALERT_NO_APPLICATION_PROTOCOL 120
 
 socklen_t quic_address_size(const union quic_address *address)
@@ -65,7 +67,8 @@ void quic_ep_over(struct quic_ep *ep, enum quic_end_kind kind, uint64_t code,
 /* CONNECTION_CLOSE leaves with the next output. */
 static void start_close(struct quic_ep *ep)
 {
-	ep->phase = QUIC_PHASE_CLOSING;
+	ep->phase =
+		RULE(QUIC_CLOSE_0002) ? QUIC_PHASE_CLOSING : QUIC_PHASE_DONE;
 	ep->close_due = true;
 	ep->stash_size = 0;
 }
@@ -77,6 +80,9 @@ static void fail_tls(struct quic_ep *ep)
 				: ngtcp2_conn_get_tls_alert(ep->conn);
 	const char *name = gnutls_alert_get_name((int)alert);
 
+	if (alert == ALERT_CERTIFICATE_REQUIRED && !RULE(QUIC_ACCESS_0002)) {
+		alert = GNUTLS_A_HANDSHAKE_FAILURE;
+	}
 	if (alert == 0) {
 		ngtcp2_ccerr_set_liberr(
 			&ep->error, NGTCP2_ERR_INTERNAL, NULL, 0);
@@ -107,6 +113,9 @@ static void peer_closed(struct quic_ep *ep)
 	if (ep->was_reset) {
 		quic_ep_over(
 			ep, QUIC_END_STATELESS_RESET, 0, "stateless reset");
+		return;
+	}
+	if (!RULE(QUIC_CLOSE_0001)) {
 		return;
 	}
 	quic_get_ccerr(ep->conn, &error);
@@ -218,7 +227,9 @@ static int handshake_completed_cb(ngtcp2_conn *conn, void *user)
 	struct quic_ep *ep = user;
 
 	(void)conn;
-	if (ep->config.peer.alpn == NULL && !quic_tls_is_smb(ep->tls)) {
+	/* A server has looked at the list in the ClientHello. */
+	if (!ep->server && ep->config.peer.alpn == NULL &&
+		!quic_tls_is_smb(ep->tls)) {
 		ep->config.peer.alert = ALERT_NO_APPLICATION_PROTOCOL;
 		ep->no_smb = true;
 		return NGTCP2_ERR_CALLBACK_FAILURE;
@@ -243,11 +254,15 @@ static int recv_stream_data_cb(ngtcp2_conn *conn, uint32_t flags, int64_t id,
 		ep->user.bytes(ep->user.ctx, id, p, n, end);
 		return 0;
 	}
-	quic_frames_input(ep, p, n);
-	ep->stream_over = ep->stream_over || end;
-	if (ep->held) {
+	if (id == ep->stream || !RULE(QUIC_STREAM_0005)) {
+		quic_frames_input(ep, p, n);
+	}
+	if (end && id == ep->stream && RULE(QUIC_STREAM_0006)) {
+		ep->stream_over = true;
+	}
+	if (ep->held && id == ep->stream) {
 		ep->owed += n;
-	} else {
+	} else if (RULE(QUIC_STREAM_0010)) {
 		ngtcp2_conn_extend_max_stream_offset(conn, id, n);
 		ngtcp2_conn_extend_max_offset(conn, n);
 	}
@@ -314,7 +329,9 @@ static int stream_reset_cb(ngtcp2_conn *conn, int64_t id, uint64_t size,
 	if (ep->user.bytes != NULL) {
 		ep->user.bytes(ep->user.ctx, id, NULL, 0, true);
 	}
-	ep->stream_over = ep->stream_over || id == ep->stream;
+	if (id == ep->stream && RULE(QUIC_STREAM_0007)) {
+		ep->stream_over = true;
+	}
 	return 0;
 }
 
@@ -330,7 +347,9 @@ static int stop_sending_cb(ngtcp2_conn *conn, int64_t id, uint64_t code,
 	if (stream != NULL) {
 		stream->writable = false;
 	}
-	ep->stream_over = ep->stream_over || id == ep->stream;
+	if (id == ep->stream && RULE(QUIC_STREAM_0008)) {
+		ep->stream_over = true;
+	}
 	return 0;
 }
 

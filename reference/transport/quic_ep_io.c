@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ports/rule.h"
 #include "transport/quic_ep_internal.h"
 
 #define PIECES 16 /* of messages in one packet */
@@ -88,7 +89,8 @@ void quic_ep_settle(struct quic_ep *ep)
 static void input_while_closing(struct quic_ep *ep)
 {
 	ep->close_inputs++;
-	if (ep->close_size > 0 && ep->close_inputs >= ep->close_answer_at) {
+	if (ep->close_size > 0 && ep->close_inputs >= ep->close_answer_at &&
+		RULE(QUIC_CLOSE_0004)) {
 		ep->close_answer_at = ep->close_inputs * 2;
 		ep->close_due = true;
 	}
@@ -160,6 +162,9 @@ static ngtcp2_ssize write_packet(struct quic_ep *ep, uint8_t *p, size_t cap,
 			cap, &taken, flags, stream != NULL ? stream->id : -1,
 			vec, count, ep->now);
 		if (stream != NULL && n == NGTCP2_ERR_STREAM_DATA_BLOCKED) {
+			if (!RULE(QUIC_STREAM_0009)) {
+				quic_stream_drop(stream);
+			}
 			stream->blocked = true;
 			continue;
 		}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ports/rule.h"
 #include "transport/quic_ep_internal.h"
 
 #define KEEP_ALIVE 0x85 /* RFC 1002, section 4.3.7 */
@@ -76,9 +77,11 @@ int quic_stream_put(struct quic_stream *stream, struct blob *blob, bool bare)
 	piece->start = stream->queued;
 	if (!bare) {
 		piece->head_size = QUIC_PREFIX;
-		piece->head[1] = (uint8_t)(blob->n >> 16);
+		unsigned int high = RULE(QUIC_FRAME_0001) ? 1 : 3;
+
+		piece->head[high] = (uint8_t)(blob->n >> 16);
 		piece->head[2] = (uint8_t)(blob->n >> 8);
-		piece->head[3] = (uint8_t)blob->n;
+		piece->head[4 - high] = (uint8_t)blob->n;
 	}
 	if (stream->last != NULL) {
 		stream->last->next = piece;
@@ -201,12 +204,14 @@ static void begin_message(struct quic_ep *ep)
 		   ep->head[3];
 
 	ep->head_have = 0;
-	if (ep->head[0] != 0 && !(ep->head[0] == KEEP_ALIVE && n == 0)) {
+	if (ep->head[0] != 0 && !(ep->head[0] == KEEP_ALIVE && n == 0) &&
+		RULE(QUIC_FRAME_0004)) {
 		ep->bad_frame = true;
 	} else if (n == 0) {
 		/* A filler: nothing follows. */
-		ep->bad_frame = ++ep->empty_frames > QUIC_EMPTY_FRAMES;
-	} else if (n > longest(ep)) {
+		ep->bad_frame = ++ep->empty_frames > QUIC_EMPTY_FRAMES ||
+				!RULE(QUIC_FRAME_0006);
+	} else if (n > longest(ep) && RULE(QUIC_FRAME_0005)) {
 		ep->too_much = true;
 	} else {
 		ep->empty_frames = 0;

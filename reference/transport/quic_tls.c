@@ -6,13 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "ports/rule.h"
 #include "transport/quic_compat.h"
 #include "transport/quic_limits.h"
 #include "transport/quic_tls_internal.h"
 
 #define ALPN "smb"
 #define ALERT_ACCESS_DENIED 49
+#define EXTENSION_ALPN 16
 #define TICKET_REQUEST 58
 #define PRIORITY \
 	"NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:" \
@@ -265,15 +268,62 @@ bool quic_tls_is_smb(gnutls_session_t session)
 	       memcmp(chosen.data, ALPN, chosen.size) == 0;
 }
 
-/* GNUTLS_ALPN_MANDATORY refuses a list without ours, but lets a ClientHello
- * without any list pass. RFC 9001, section 8.1 */
-static int after_client_hello(gnutls_session_t session)
+static struct quic_tls_peer *peer_of(gnutls_session_t session)
 {
-	gnutls_datum_t chosen;
+	return gnutls_db_get_ptr(session);
+}
 
-	return gnutls_alpn_get_selected_protocol(session, &chosen) == 0
-		       ? 0
-		       : GNUTLS_E_NO_APPLICATION_PROTOCOL;
+/* What a ClientHello says about application protocols. */
+struct offer {
+	bool there, smb, nearly; /* nearly: but for upper and lower case */
+};
+
+/* RFC 7301, section 3.1: a length, then names behind their lengths. */
+static int read_alpn(
+	void *ctx, unsigned int type, const unsigned char *p, unsigned int n)
+{
+	struct offer *offer = ctx;
+
+	if (type != EXTENSION_ALPN || n < 2) {
+		return 0;
+	}
+	offer->there = true;
+	for (unsigned int i = 2; i < n && p[i] < n - i; i += 1u + p[i]) {
+		const char *name = (const char *)p + i + 1;
+		bool counts = i == 2 || RULE(QUIC_CONNECT_0001);
+
+		if (p[i] == strlen(ALPN) && counts) {
+			offer->smb = offer->smb || memcmp(name, ALPN, 3) == 0;
+			offer->nearly = offer->nearly ||
+					strncasecmp(name, ALPN, 3) == 0;
+		}
+	}
+	return 0;
+}
+
+/* RFC 9001, section 8.1. GNUTLS_ALPN_MANDATORY alone would let a ClientHello
+ * without any list pass. */
+static int got_client_hello(gnutls_session_t session, unsigned int type,
+	unsigned int when, unsigned int incoming, const gnutls_datum_t *message)
+{
+	struct offer offer = {false, false, false};
+	bool fine;
+
+	(void)type;
+	(void)when;
+	(void)session;
+	if (!incoming) {
+		return 0;
+	}
+	(void)gnutls_ext_raw_parse(&offer, read_alpn, message,
+		GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+	if (!offer.there) {
+		fine = !RULE(QUIC_CONNECT_0003);
+	} else {
+		fine = offer.smb || !RULE(QUIC_CONNECT_0002) ||
+		       (offer.nearly && !RULE(QUIC_CONNECT_0004));
+	}
+	return fine ? 0 : GNUTLS_E_NO_APPLICATION_PROTOCOL;
 }
 
 static int set_alpn(gnutls_session_t session, const struct quic_tls_peer *peer)
@@ -288,14 +338,11 @@ static int set_alpn(gnutls_session_t session, const struct quic_tls_peer *peer)
 			list[i].size = (unsigned int)strlen(peer->alpn[i]);
 		}
 	}
-	return count == 0 ? 0
-			  : gnutls_alpn_set_protocols(session, list, count,
-				    GNUTLS_ALPN_MANDATORY);
-}
-
-static struct quic_tls_peer *peer_of(gnutls_session_t session)
-{
-	return gnutls_db_get_ptr(session);
+	/* A server has looked at the list itself: got_client_hello(). */
+	return count == 0
+		       ? 0
+		       : gnutls_alpn_set_protocols(session, list, count,
+				 peer->tls->server ? 0 : GNUTLS_ALPN_MANDATORY);
 }
 
 static int refuse(struct quic_tls_peer *peer, uint8_t alert, const char *why)
@@ -321,6 +368,28 @@ static uint8_t alert_of(unsigned int status)
 	return GNUTLS_A_BAD_CERTIFICATE;
 }
 
+/* What a broken server would not mind in a client's certificate. */
+static unsigned int forgive(unsigned int status)
+{
+	unsigned int forgiven = 0;
+
+	if (!RULE(QUIC_ACCESS_0003)) {
+		forgiven |= GNUTLS_CERT_SIGNER_NOT_FOUND |
+			    GNUTLS_CERT_SIGNER_NOT_CA;
+	}
+	if (!RULE(QUIC_ACCESS_0004)) {
+		forgiven |= GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED;
+	}
+	if (!RULE(QUIC_ACCESS_0005)) {
+		forgiven |= GNUTLS_CERT_PURPOSE_MISMATCH;
+	}
+	if (forgiven != 0) {
+		status &= ~forgiven;
+		status = status == GNUTLS_CERT_INVALID ? 0 : status;
+	}
+	return status;
+}
+
 static int check_chain(gnutls_session_t session, const char *name,
 	const char *purpose, struct quic_tls_peer *peer)
 {
@@ -335,6 +404,9 @@ static int check_chain(gnutls_session_t session, const char *name,
 	if (r < 0) {
 		return refuse(
 			peer, GNUTLS_A_BAD_CERTIFICATE, gnutls_strerror(r));
+	}
+	if (name == NULL) {
+		status = forgive(status);
 	}
 	if (status == 0) {
 		return 0;
@@ -379,11 +451,19 @@ static int verify_client(gnutls_session_t session)
 {
 	struct quic_tls_peer *peer = peer_of(session);
 	const struct quic_tls *tls = quic_tls_of(session);
+	unsigned int count = 0;
 	int r;
 
+	if (gnutls_certificate_get_peers(session, &count) == NULL ||
+		count == 0) {
+		return 0; /* one that was required is missed elsewhere */
+	}
 	r = check_chain(session, NULL, GNUTLS_KP_TLS_WWW_CLIENT, peer);
-	if (r == 0 && !tls->skip_access && !quic_access_granted(tls, session)) {
-		r = refuse(peer, ALERT_ACCESS_DENIED,
+	if (r == 0 && !(tls->skip_access && RULE(QUIC_ACCESS_0011)) &&
+		!quic_access_granted(tls, session)) {
+		r = refuse(peer,
+			RULE(QUIC_ACCESS_0010) ? ALERT_ACCESS_DENIED
+					       : GNUTLS_A_BAD_CERTIFICATE,
 			"the access control list does not let it in");
 	}
 	return r;
@@ -462,9 +542,15 @@ static int set_up_server_session(struct quic_tls *tls, gnutls_session_t s)
 {
 	int r = ngtcp2_crypto_gnutls_configure_server_session(s);
 
-	gnutls_handshake_set_post_client_hello_function(s, after_client_hello);
+	gnutls_handshake_set_hook_function(s, GNUTLS_HANDSHAKE_CLIENT_HELLO,
+		GNUTLS_HOOK_PRE, got_client_hello);
+	if (!RULE(QUIC_CONNECT_0012)) {
+		(void)gnutls_record_set_max_early_data_size(s, 65536);
+	}
 	if (tls->require_client) {
-		gnutls_certificate_server_set_request(s, GNUTLS_CERT_REQUIRE);
+		gnutls_certificate_server_set_request(
+			s, RULE(QUIC_ACCESS_0001) ? GNUTLS_CERT_REQUIRE
+						  : GNUTLS_CERT_REQUEST);
 		gnutls_session_set_verify_function(s, verify_client);
 	} else if (r == 0) {
 		/* A resumed session would skip a client's certificate. */
@@ -480,7 +566,12 @@ int quic_tls_session(struct quic_tls *tls, struct quic_tls_peer *peer,
 	unsigned int flags =
 		tls->server ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET
 			    : GNUTLS_CLIENT;
-	int r = gnutls_init(&s, flags | GNUTLS_NO_END_OF_EARLY_DATA);
+	int r;
+
+	if (tls->server && !RULE(QUIC_CONNECT_0012)) {
+		flags |= GNUTLS_ENABLE_EARLY_DATA;
+	}
+	r = gnutls_init(&s, flags | GNUTLS_NO_END_OF_EARLY_DATA);
 
 	if (r < 0) {
 		return -ENOMEM;
