@@ -568,3 +568,49 @@ CONF_TEST(posix, change_an_unlinked_file,
 		FILE_POSIX_INFORMATION_F_LAST_WRITE_TIME, 132223104000000000,
 		PSX_DELETE_0026);
 }
+
+/* What a user who owns nothing here tries. */
+enum attempt { UNLINK, RENAME, REPLACE };
+
+static const struct {
+	const char *name;
+	enum attempt attempt;
+} sticky_rows[] = {
+	{"unlink", UNLINK}, {"rename", RENAME}, {"replace", REPLACE}};
+
+CONF_TABLE(posix, sticky_directory, sticky_rows,
+	"in a sticky directory nobody touches the names of another user",
+	RULES(PSX_DELETE_0027), NEEDS(POSIX_EXTENSIONS, SECOND_USER))
+{
+	struct peer *a = posix_client(t);
+	struct peer *b = posix_client_with(
+		t, &(struct client_options){.second_user = true});
+	struct file *d = need_posix_directory(a, "d", 01777);
+	need_capability(t, d->create, posix_mode(d) == 01777, "mode 01777");
+	need_ok(t, file_close(d));
+	posix_make_file(a, "d/x", 0666);
+	uint64_t inode =
+		posix_info(need_posix_open(a, "d/x", FILE_READ_ATTRIBUTES))
+			.inode;
+	struct reply *r;
+	if (row->attempt == UNLINK) {
+		r = posix_unlink(b, "d/x");
+	} else {
+		bool over = row->attempt == REPLACE;
+		if (over) {
+			posix_make_file(b, "d/own", 0666);
+		}
+		r = posix_open(b, over ? "d/own" : "d/x",
+			DELETE | FILE_READ_ATTRIBUTES, 0);
+		r = r->status != STATUS_SUCCESS
+			    ? r
+			    : posix_rename(
+				      file_of(r), over ? "d/x" : "d/y", over);
+	}
+	check_refused(t, r, PSX_DELETE_0027);
+	r = posix_open(a, "d/x", FILE_READ_ATTRIBUTES, 0);
+	check(t, r,
+		r->status == STATUS_SUCCESS &&
+			posix_info(file_of(r)).inode == inode,
+		PSX_DELETE_0027, "the name leads to the same file");
+}

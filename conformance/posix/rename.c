@@ -394,7 +394,9 @@ static const struct {
 	enum rule_id rule;
 } bad_rows[] = {
 	{"double_slash", "d//y", STATUS_OBJECT_NAME_INVALID,
-		RULE_PSX_PATH_0019},
+		RULE_PSX_RENAME_0024},
+	{"trailing_slash", "y/", STATUS_OBJECT_NAME_INVALID,
+		RULE_PSX_RENAME_0024},
 	{"dot_dot", "d/../y", STATUS_OBJECT_NAME_INVALID, RULE_PSX_RENAME_0004},
 	{"dot_dot_at_the_end", "d/..", STATUS_OBJECT_NAME_INVALID,
 		RULE_PSX_RENAME_0004},
@@ -403,7 +405,7 @@ static const struct {
 };
 
 CONF_TABLE(posix, bad_name, bad_rows, "new names that are refused",
-	RULES(PSX_PATH_0019, PSX_RENAME_0004, PSX_RENAME_0005),
+	RULES(PSX_RENAME_0004, PSX_RENAME_0005, PSX_RENAME_0024),
 	NEEDS(POSIX_EXTENSIONS))
 {
 	struct peer *a = posix_client(t);
@@ -562,4 +564,22 @@ CONF_TABLE(posix, ordinary_over_open, view_rows,
 		PSX_VIEW_0007);
 	check(t, NULL, holds(a, "old", "old"), PSX_VIEW_0007,
 		"the old file is there");
+}
+
+CONF_TEST(posix, separators_by_open,
+	"whose separator a new name has is decided by the open, not by the "
+	"connection",
+	RULES(PSX_RENAME_0002, CORE_SETINFO_0023), NEEDS(POSIX_EXTENSIONS))
+{
+	struct peer *a = posix_client(t);
+	posix_make_directory(a, "d", 0755);
+	make_file(a, "one");
+	make_file(a, "two");
+	struct file *p = source(a, "one"), *w = need_kind(a, W, "two", NULL);
+	check_ok(t, posix_rename(p, "d\\one", false), PSX_RENAME_0002);
+	check_ok(t, file_rename(w, "d\\two", false), CORE_SETINFO_0023);
+	check(t, NULL, posix_exists(a, "d\\one"), PSX_RENAME_0002,
+		"the POSIX open made a name with a backslash");
+	check(t, NULL, posix_exists(a, "d/two"), CORE_SETINFO_0023,
+		"the ordinary open moved its file into the directory");
 }
