@@ -250,6 +250,7 @@ uint32_t create_attach(struct request *req)
 	}
 	file->special = posix_is_special(&work->stat);
 	open->nlink = work->stat.nlink;
+	open->write_time = work->stat.write_time;
 	open->file = file;
 	open->node = work->node;
 	work->node = NULL;

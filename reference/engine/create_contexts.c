@@ -35,10 +35,10 @@ static uint32_t context_posix(
 	if (contexts->posix && RULE(PSX_CREATE_0010)) {
 		return STATUS_INVALID_PARAMETER;
 	}
+	contexts->posix = true;
 	if (data.n != 4 && RULE(PSX_CREATE_0011)) {
 		return STATUS_INVALID_PARAMETER;
 	}
-	contexts->posix = true;
 	contexts->posix_mode = data.n >= 4 ? wire_get32(data.p) : 0;
 	return contexts->posix_mode > POSIX_MODE_ALL && !RULE(PSX_MODE_0006)
 		       ? STATUS_INVALID_PARAMETER

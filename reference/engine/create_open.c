@@ -230,7 +230,8 @@ static void create_reopen(struct request *req)
 	uint32_t granted = work->granted;
 	struct files_op *op = &req->op;
 
-	if (work->posix && posix_is_special(&work->stat)) {
+	if (work->posix && posix_is_special(&work->stat) &&
+		RULE(PSX_LINK_0022)) {
 		/* It has no data that anybody but the client could reach. */
 		create_opened(req);
 		return;
@@ -475,8 +476,7 @@ static bool create_reparse(struct request *req)
 		create_fail(req, STATUS_IO_REPARSE_TAG_NOT_HANDLED);
 		return true;
 	}
-	if (posix_is_special(&work->stat) && RULE(PSX_VIEW_0005) &&
-		work->stat.reparse_tag != IO_REPARSE_TAG_SYMLINK &&
+	if (posix_is_node_tag(work->stat.reparse_tag) && RULE(PSX_VIEW_0005) &&
 		!(work->options & FILE_OPEN_REPARSE_POINT)) {
 		create_fail(req, STATUS_IO_REPARSE_TAG_NOT_HANDLED);
 		return true;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/fileops.h"
+#include "engine/posix.h"
 
 #define EA_LIST_MAX 1024
 
@@ -17,9 +18,13 @@ struct ea_walk {
 };
 
 /* Which characters the name of an EA may not have. */
-static bool ea_name_valid(struct wire_view name)
+static bool ea_name_valid(struct wire_view name, bool posix)
 {
 	size_t i;
+
+	if (posix && RULE(PSX_EA_0002)) {
+		return name.n > 0 && !memchr(name.p, 0, name.n);
+	}
 
 	for (i = 0; i < name.n; i++) {
 		if (name.p[i] < 0x20 ||
@@ -59,6 +64,10 @@ static void ea_next(struct request *req)
 		ea_end(req, walk);
 		return;
 	}
+	if (ea.ea_value.n == 0 && req->open->posix && !RULE(PSX_EA_0003)) {
+		ea_next(req);
+		return;
+	}
 	memcpy(walk->name, ea.ea_name.p, ea.ea_name.n);
 	walk->name[ea.ea_name.n] = 0;
 	req->op.name = walk->name;
@@ -78,7 +87,8 @@ int ea_store(struct request *req, struct wire_view list,
 	int r;
 
 	while ((r = wire_list_next(&walk, &ea, NULL)) > 0) {
-		if (++count > EA_LIST_MAX || !ea_name_valid(ea.ea_name)) {
+		if (++count > EA_LIST_MAX ||
+			!ea_name_valid(ea.ea_name, req->open->posix)) {
 			return -EBADMSG;
 		}
 	}

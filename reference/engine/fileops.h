@@ -150,6 +150,9 @@ void set_info_rename(
 	struct request *req, uint8_t info_class, struct wire_view buffer);
 void set_info_security(
 	struct request *req, uint32_t additional, struct wire_view buffer);
+/* Without asking for rights again. */
+void set_info_security_parts(
+	struct request *req, uint32_t additional, struct wire_view buffer);
 void set_info_ea(struct request *req, struct wire_view buffer);
 
 /* EAs of a list, one after the other, to req->op.node; then done(op) with the

@@ -111,6 +111,10 @@ static int file_name(struct request *req, bool rooted, struct wire_buf *out)
 	char text[LIMIT_PATH + NAME_STREAM_MAX + 4];
 	struct file_name_information name;
 
+	if (req->open->link->gone && !RULE(PSX_DELETE_0025)) {
+		return file_name_information_encode(
+			&(struct file_name_information){0}, out);
+	}
 	snprintf(text, sizeof text, "%s%s%s%s", rooted ? "/" : "",
 		req->open->link->path, file->stream ? ":" : "",
 		file->stream ? file->stream : "");
@@ -399,7 +403,8 @@ static bool file_put_ea(
 	return true;
 }
 
-static bool file_ea_named(struct file_work *work, const char *name)
+static bool file_ea_named(
+	const struct file_work *work, const char *name, bool exact)
 {
 	struct wire_list list =
 		wire_list_of(&file_get_ea_information_type, work->input);
@@ -412,7 +417,8 @@ static bool file_ea_named(struct file_work *work, const char *name)
 	while (wire_list_next(&list, &wanted, NULL) > 0) {
 		memcpy(text, wanted.ea_name.p, wanted.ea_name.n);
 		text[wanted.ea_name.n] = 0;
-		if (text_equal_nocase(text, name)) {
+		if (exact ? strcmp(text, name) == 0
+			  : text_equal_nocase(text, name)) {
 			return true;
 		}
 	}
@@ -446,7 +452,7 @@ static void file_eas(struct files_op *op)
 	for (i = 0; i < op->entry_count && RULE(CORE_QUERYINFO_0015); i++) {
 		struct files_entry *ea = &op->entries[i];
 
-		if (file_ea_named(work, ea->name) &&
+		if (file_ea_named(work, ea->name, req->open->posix) &&
 			!file_put_ea(work, ea->name, ea->value)) {
 			file_ea_end(req, false);
 			return;

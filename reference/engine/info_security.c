@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/fileops.h"
+#include "engine/posix.h"
 
 #define SECURITY_BASIC \
 	(OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION | \
@@ -57,7 +58,7 @@ static void security_answer(struct files_op *op)
 {
 	struct request *req = op->ctx;
 	struct security_work *work = req->work;
-	uint8_t *out = request_alloc(req, SD_MAX);
+	uint8_t *out = request_alloc(req, SD_MAX), mode[36];
 	struct sd sd;
 	int n;
 
@@ -65,6 +66,7 @@ static void security_answer(struct files_op *op)
 		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
 		return;
 	}
+	posix_security_spoil(req, &work->stat, &sd, mode);
 	if (RULE(CORE_QUERYINFO_0019)) {
 		security_pick(&sd, work->additional);
 	}
@@ -198,13 +200,16 @@ static void security_set_stat_known(struct files_op *op)
 	sd_load(req, security_merge_loaded);
 }
 
-static uint32_t security_check_set(uint32_t access, uint32_t parts)
+static uint32_t security_check_set(const struct open *open, uint32_t parts)
 {
-	if (RULE(CORE_SETINFO_0027) && (parts & DACL_SECURITY_INFORMATION) &&
-		!(access & WRITE_DAC)) {
+	uint32_t access = open->granted_access;
+	bool posix = open->posix;
+
+	if ((posix ? RULE(PSX_SECURITY_0010) : RULE(CORE_SETINFO_0027)) &&
+		(parts & DACL_SECURITY_INFORMATION) && !(access & WRITE_DAC)) {
 		return STATUS_ACCESS_DENIED;
 	}
-	if (RULE(CORE_SETINFO_0028) &&
+	if ((posix ? RULE(PSX_SECURITY_0021) : RULE(CORE_SETINFO_0028)) &&
 		(parts & (OWNER_SECURITY_INFORMATION |
 				 GROUP_SECURITY_INFORMATION)) &&
 		!(access & WRITE_OWNER)) {
@@ -217,23 +222,13 @@ static uint32_t security_check_set(uint32_t access, uint32_t parts)
 	return STATUS_SUCCESS;
 }
 
-void set_info_security(
+void set_info_security_parts(
 	struct request *req, uint32_t additional, struct wire_view buffer)
 {
 	struct security_work *work = request_alloc(req, sizeof *work);
-	uint32_t status;
-	struct sd sd;
 
 	if (!work) {
 		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
-		return;
-	}
-	status = security_check_set(req->open->granted_access, additional);
-	if (!status && sd_parse(buffer, &sd) < 0) {
-		status = STATUS_INVALID_PARAMETER;
-	}
-	if (status) {
-		request_fail(req, status);
 		return;
 	}
 	work->additional = additional;
@@ -241,4 +236,26 @@ void set_info_security(
 	req->work = work;
 	req->op.node = req->open->node;
 	request_submit(req, FILES_STAT, security_set_stat_known);
+}
+
+void set_info_security(
+	struct request *req, uint32_t additional, struct wire_view buffer)
+{
+	uint32_t status = security_check_set(req->open, additional);
+	struct sd sd = {0};
+
+	if (!status && sd_parse(buffer, &sd) < 0) {
+		status = STATUS_INVALID_PARAMETER;
+		if (posix_security_passes(req->open, buffer)) {
+			set_info_reply(req, STATUS_SUCCESS);
+			return;
+		}
+	}
+	if (status) {
+		request_fail(req, status);
+		return;
+	}
+	if (!posix_security_set(req, additional, buffer, &sd)) {
+		set_info_security_parts(req, additional, buffer);
+	}
 }

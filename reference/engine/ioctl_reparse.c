@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "engine/ioctl_work.h"
+#include "engine/posix.h"
 
-#define REPARSE_MAX 16384
+#define REPARSE_MAX 16384  /* [MS-FSCC] 2.1.2 */
+#define REPARSE_READ 65536 /* a link of 4095 characters needs more */
 #define REPARSE_HEADER 8
 #define REPARSE_GUID_HEADER 24
 #define REPARSE_MICROSOFT 0x80000000u
@@ -17,8 +19,8 @@ static bool blob_load(struct request *req, enum files_blob blob,
 {
 	req->op.node = req->open->node;
 	req->op.blob = blob;
-	req->op.size = REPARSE_MAX;
-	req->op.data = request_alloc(req, REPARSE_MAX);
+	req->op.size = REPARSE_READ;
+	req->op.data = request_alloc(req, REPARSE_READ);
 	if (!req->op.data) {
 		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
 		return false;
@@ -35,7 +37,9 @@ static void reparse_known(struct files_op *op)
 	uint32_t status = STATUS_SUCCESS;
 
 	if (op->result == -ENODATA) {
-		request_fail(req, STATUS_NOT_A_REPARSE_POINT);
+		request_fail(req, req->open->posix && !RULE(PSX_LINK_0041)
+					  ? STATUS_INVALID_PARAMETER
+					  : STATUS_NOT_A_REPARSE_POINT);
 		return;
 	}
 	if (op->result < 0) {
@@ -45,6 +49,9 @@ static void reparse_known(struct files_op *op)
 	if (work->body.max_output_response < REPARSE_HEADER) {
 		request_fail(req, STATUS_BUFFER_TOO_SMALL);
 		return;
+	}
+	if (req->open->posix) {
+		posix_reparse_spoil(op->data, n);
 	}
 	if (n > work->body.max_output_response) {
 		n = work->body.max_output_response;
@@ -60,6 +67,13 @@ void ioctl_reparse_get(struct request *req)
 
 static void reparse_stored(struct files_op *op)
 {
+	struct request *req = op->ctx;
+	const struct ioctl_work *work = req->work;
+
+	if (op->result == 0 && req->open->file) {
+		req->open->file->special =
+			work->blob && posix_reparse_is_special(work->input);
+	}
 	ioctl_changed(op, NOTIFY_ATTRIBUTES);
 }
 
@@ -81,7 +95,8 @@ static void reparse_old_known(struct files_op *op)
 		request_fail(req, STATUS_NOT_A_REPARSE_POINT);
 		return;
 	}
-	if (there && wire_get32(op->data) != work->tag) {
+	if (there && wire_get32(op->data) != work->tag &&
+		(!req->open->posix || RULE(PSX_LINK_0039))) {
 		request_fail(req, STATUS_IO_REPARSE_TAG_MISMATCH);
 		return;
 	}
@@ -102,7 +117,8 @@ static uint32_t reparse_check(struct request *req, bool remove)
 		    (FILE_WRITE_DATA | FILE_WRITE_ATTRIBUTES))) {
 		return STATUS_ACCESS_DENIED;
 	}
-	if (input.n < REPARSE_HEADER || input.n > REPARSE_MAX) {
+	if (input.n < REPARSE_HEADER ||
+		input.n > (req->open->posix ? REPARSE_READ : REPARSE_MAX)) {
 		return STATUS_IO_REPARSE_DATA_INVALID;
 	}
 	work->tag = wire_get32(input.p);
@@ -115,7 +131,8 @@ static uint32_t reparse_check(struct request *req, bool remove)
 		(remove && wire_get16(input.p + 4) != 0)) {
 		return STATUS_IO_REPARSE_DATA_INVALID;
 	}
-	return STATUS_SUCCESS;
+	return req->open->posix ? posix_reparse_check(req, input, remove)
+				: STATUS_SUCCESS;
 }
 
 static void reparse_change(struct request *req, bool remove)

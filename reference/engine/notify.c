@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/fileops.h"
+#include "engine/posix.h"
 
 /* Changes as the answer holds them, NextEntryOffset not yet set. */
 struct watch {
@@ -133,14 +134,19 @@ static void notify_record(
 {
 	struct file_notify_information change = {.action = action};
 	uint8_t text[2 * LIMIT_PATH];
+	bool posix = watch->open->posix;
 	size_t align = RULE(CORE_NOTIFY_0011) ? 4 : 1;
 	size_t at = (watch->n + align - 1) / align * align;
 	int i, n = wire_utf8_to_utf16(name, text, sizeof text);
 	struct wire_buf out = {.p = watch->changes + at};
 
 	for (i = 0; i + 1 < n; i += 2) {
-		if (text[i] == '/' && text[i + 1] == 0) {
+		uint16_t c = wire_get16(text + i);
+
+		if (c == '/' && !(posix && RULE(PSX_NOTIFY_0001))) {
 			text[i] = '\\';
+		} else if (c == '\\' && posix && !RULE(PSX_NOTIFY_0002)) {
+			text[i] = '_';
 		}
 	}
 	change.file_name = wire_view_of(text, n > 0 ? (size_t)n : 0);

@@ -188,19 +188,6 @@ uint32_t posix_new_mode(const struct tree *tree, uint32_t asked, bool directory)
 	return ((asked & mask) | force) & POSIX_MODE_ALL;
 }
 
-void posix_sids(const struct files_stat *stat, struct sid_bytes *ret_owner,
-	struct sid_bytes *ret_group)
-{
-	static const struct sid_bytes nobody = {{1, 1}, 12};
-
-	if (stat->inode == 0) {
-		*ret_owner = *ret_group = nobody;
-		return;
-	}
-	sid_of_user(stat->uid, ret_owner);
-	sid_of_group(stat->gid, ret_group);
-}
-
 /* What broken rules, and servers that are imitated, tell of an open. */
 static void posix_spoil(const struct request *req,
 	const struct files_stat *stat, bool created,

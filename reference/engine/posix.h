@@ -53,6 +53,10 @@ uint32_t posix_check_type(
 	const struct files_stat *stat, uint32_t disposition, uint32_t options);
 /* A link, pipe, socket or device: no data. */
 bool posix_is_special(const struct files_stat *stat);
+/* The tag of a pipe, socket or device? */
+bool posix_is_node_tag(uint32_t tag);
+/* May the open read and write? */
+uint32_t posix_data_check(const struct open *open);
 /* Is it a reparse point that has to be asked for as one? */
 bool posix_reparse_refused(const struct files_stat *stat, uint32_t options);
 
@@ -68,6 +72,16 @@ bool name_is_posix_only(const char *name);
  * backslashes of names as they are, or not; p == NULL without memory. */
 struct wire_view name_as_seen(
 	struct request *req, const char *path, bool slashes, bool backslashes);
+
+/* ---- posix_security.c: chmod and chown ---- */
+
+/* true: the request is taken care of. sd is what buffer holds. */
+bool posix_security_set(struct request *req, uint32_t additional,
+	struct wire_view buffer, const struct sd *sd);
+/* What broken rules do with a descriptor that is none, and tell of one. */
+bool posix_security_passes(const struct open *open, struct wire_view buffer);
+void posix_security_spoil(const struct request *req,
+	const struct files_stat *stat, struct sd *sd, uint8_t buffer[36]);
 
 /* ---- posix_append.c: what O_APPEND asks for ---- */
 
@@ -133,6 +147,17 @@ uint32_t posix_lock_access(const struct open *open, bool exclusive);
 bool posix_lock_lets(
 	const struct lock *lock, const struct open *open, bool write);
 void posix_lock_close(struct open *open);
+
+/* ---- posix_reparse.c: links and special files that clients make ---- */
+
+/* The buffer of a FSCTL_SET_REPARSE_POINT or FSCTL_DELETE_REPARSE_POINT of a
+ * POSIX open; its lengths agree. */
+uint32_t posix_reparse_check(
+	struct request *req, struct wire_view buffer, bool remove);
+/* Does it make the file anything but a file? */
+bool posix_reparse_is_special(struct wire_view buffer);
+/* What broken rules tell of one. */
+void posix_reparse_spoil(uint8_t *buffer, size_t n);
 
 /* ---- posix_info.c: class 0x64 ---- */
 

@@ -28,6 +28,13 @@ bool posix_is_special(const struct files_stat *stat)
 	return !S_ISREG(stat->mode) && !S_ISDIR(stat->mode);
 }
 
+bool posix_is_node_tag(uint32_t tag)
+{
+	return tag == IO_REPARSE_TAG_NFS || tag == IO_REPARSE_TAG_AF_UNIX ||
+	       tag == IO_REPARSE_TAG_LX_FIFO || tag == IO_REPARSE_TAG_LX_CHR ||
+	       tag == IO_REPARSE_TAG_LX_BLK;
+}
+
 uint32_t posix_check_type(
 	const struct files_stat *stat, uint32_t disposition, uint32_t options)
 {
@@ -68,4 +75,13 @@ bool posix_reparse_refused(const struct files_stat *stat, uint32_t options)
 		return !RULE(PSX_LINK_0020);
 	}
 	return !S_ISLNK(stat->mode) && RULE(PSX_LINK_0019);
+}
+
+uint32_t posix_data_check(const struct open *open)
+{
+	if (open->posix && open->file->special && RULE(PSX_LINK_0022)) {
+		return RULE(PSX_LINK_0023) ? STATUS_INVALID_DEVICE_REQUEST
+					   : STATUS_ACCESS_DENIED;
+	}
+	return posix_nameless_fails(open) ? STATUS_FILE_CLOSED : STATUS_SUCCESS;
 }

@@ -84,6 +84,15 @@ static void info_of_open(
 	if (open->link->gone && !RULE(PSX_DELETE_0021)) {
 		info->number_of_links++;
 	}
+	if (open->written && !RULE(PSX_TIME_0003)) {
+		info->last_write_time = open->write_time;
+	}
+	if (open->written && open->set_write_time && !RULE(PSX_TIME_0004)) {
+		info->last_write_time = open->set_write_time;
+	}
+	if (!RULE(PSX_TIME_0005)) {
+		info->change_time = info->last_write_time;
+	}
 }
 
 int posix_info_encode(const struct open *open, const struct files_stat *stat,

@@ -9,7 +9,7 @@
 #include "engine/fileops.h"
 #include "engine/posix.h"
 
-#define LINK_DATA 16384
+#define LINK_DATA 65536
 
 struct link_work {
 	struct files_node *node;
@@ -90,7 +90,7 @@ struct wire_view symlink_error(
 		.unparsed_path_length = unparsed,
 	};
 	struct reparse_data_buffer outer;
-	struct wire_buf out = {.cap = 4 * LINK_DATA};
+	struct wire_buf out = {.cap = 2 * LINK_DATA};
 	uint8_t *buffer = request_alloc(req, 2 * LINK_DATA);
 	struct wire_view target;
 

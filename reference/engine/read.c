@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* READ. [MS-SMB2] 3.3.5.12, [MS-FSA] 2.1.5.2 */
 #include "engine/fileops.h"
+#include "engine/posix.h"
 
 static void read_done(struct files_op *op)
 {
@@ -64,6 +65,10 @@ static uint32_t read_check(
 	}
 	if (RULE(CORE_READ_0002) && body->length > req->conn->max_read) {
 		return STATUS_INVALID_PARAMETER;
+	}
+	status = posix_data_check(open);
+	if (status) {
+		return status;
 	}
 	if (open->file->directory) {
 		return RULE(CORE_READ_0011) ? STATUS_INVALID_DEVICE_REQUEST

@@ -52,6 +52,26 @@ static uint64_t set_time(uint64_t time)
 	return time >= TIME_RESUME || !RULE(CORE_SETINFO_0004) ? 0 : time;
 }
 
+/* What broken rules make of times that a POSIX open sets. */
+static void set_spoil_times(struct request *req)
+{
+	struct files_stat *stat = &req->op.stat;
+
+	if (!req->open->posix) {
+		return;
+	}
+	if (!RULE(PSX_TIME_0001)) {
+		stat->write_time -= stat->write_time % TICKS_PER_SECOND;
+		stat->access_time -= stat->access_time % TICKS_PER_SECOND;
+	}
+	if (!RULE(PSX_TIME_0002)) {
+		stat->write_time =
+			stat->write_time ? stat->write_time : req->engine->now;
+		stat->access_time = stat->access_time ? stat->access_time
+						      : req->engine->now;
+	}
+}
+
 static void set_basic_now(struct request *req, uint32_t kept)
 {
 	struct set_work *work = req->work;
@@ -80,6 +100,8 @@ static void set_basic_now(struct request *req, uint32_t kept)
 	};
 	req->op.set_attributes =
 		basic->file_attributes && RULE(CORE_SETINFO_0006);
+	req->open->set_write_time = set_time(basic->last_write_time);
+	set_spoil_times(req);
 	req->op.node = req->open->node;
 	request_submit(req, FILES_SET_STAT, set_done);
 }
@@ -432,6 +454,11 @@ void set_info_ea(struct request *req, struct wire_view buffer)
 {
 	struct set_work *work = req->work;
 
+	if (req->open->posix && req->open->file->special) {
+		set_info_reply(req, RULE(PSX_EA_0005) ? STATUS_ACCESS_DENIED
+						      : STATUS_SUCCESS);
+		return;
+	}
 	if (RULE(CORE_SETINFO_0024) &&
 		!(req->open->granted_access & FILE_WRITE_EA)) {
 		set_info_reply(req, STATUS_ACCESS_DENIED);
@@ -454,6 +481,11 @@ static void set_file(struct request *req)
 {
 	struct set_work *work = req->work;
 
+	if (req->open->link->gone && req->open->posix &&
+		!RULE(PSX_DELETE_0026)) {
+		set_info_reply(req, STATUS_FILE_CLOSED);
+		return;
+	}
 	if (posix_class_refused(req->open, work->body.file_info_class)) {
 		set_info_reply(req, STATUS_INVALID_INFO_CLASS);
 		return;

@@ -203,7 +203,11 @@ struct open {
 	bool posix_append; /* and only for appending */
 	bool delete_on_close;
 	uint32_t close_status; /* of a deletion at the end */
-	uint32_t nlink;        /* when it was opened */
+	/* What class 0x64 told when it was opened, what was set since: for
+	 * broken rules. */
+	uint32_t nlink;
+	uint64_t write_time, set_write_time;
+	bool written;
 	uint8_t oplock_level;
 	uint16_t channel_sequence;
 	unsigned int outstanding, outstanding_before; /* 3.3.5.2.10 */

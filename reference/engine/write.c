@@ -49,6 +49,7 @@ static void write_done(struct files_op *op)
 		return;
 	}
 	open->position = op->offset + op->transferred;
+	open->written = true;
 	notify_modified(open, NOTIFY_SIZE | NOTIFY_LAST_WRITE);
 	if (op->result < 0 || !through) {
 		write_reply(req, op->transferred);
@@ -125,6 +126,10 @@ static uint32_t write_check(
 	const struct open *open = req->open;
 	uint32_t status = write_check_form(req, body);
 
+	if (status) {
+		return status;
+	}
+	status = posix_data_check(open);
 	if (status) {
 		return status;
 	}
