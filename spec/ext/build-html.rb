@@ -34,13 +34,14 @@ Chunk = Struct.new(:file, :title, :number, :html, :ids, :depth)
 
 # One document, cut into chunks.
 class Book
-  attr_reader :name, :title, :chunks, :document
+  attr_reader :name, :title, :tab, :chunks, :document
 
   def initialize(path)
     @name = File.basename(path, '.adoc')
     @document = Asciidoctor.load_file(path, safe: :unsafe, backend: 'html5',
                                       attributes: ATTRIBUTES)
     @title = @document.doctitle
+    @tab = @document.attr('short-title', @title)
     @document.convert
     @chunks = []
     @document.sections.each { |section| cut(section) }

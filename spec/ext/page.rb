@@ -79,7 +79,7 @@ class Page
   def self.frame(page_title, root, side, body, books)
     tabs = books.map { |book|
       %(<a href="#{root}#{book.name}/#{book.chunks.first.file}">) +
-        "#{book.title}</a>"
+        "#{book.tab}</a>"
     }
     <<~HTML
       <!DOCTYPE html>
