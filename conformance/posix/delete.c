@@ -569,6 +569,17 @@ CONF_TEST(posix, change_an_unlinked_file,
 		PSX_DELETE_0026);
 }
 
+/* The users of a server may all be one user of its file system. */
+static void need_other_owner(struct peer *b, const struct file *d)
+{
+	struct file *f = need_posix(b, "d/probe", 0644, NULL);
+	struct wire_view mine = posix_answer(f->create).owner_sid;
+
+	need_capability(b->t, f->create,
+		!wire_view_equal(mine, posix_answer(d->create).owner_sid),
+		"users that own files of their own");
+}
+
 /* What a user who owns nothing here tries. */
 enum attempt { UNLINK, RENAME, REPLACE };
 
@@ -589,6 +600,7 @@ CONF_TABLE(posix, sticky_directory, sticky_rows,
 	need_capability(t, d->create, posix_mode(d) == 01777, "mode 01777");
 	need_ok(t, file_close(d));
 	posix_make_file(a, "d/x", 0666);
+	need_other_owner(b, d);
 	uint64_t inode =
 		posix_info(need_posix_open(a, "d/x", FILE_READ_ATTRIBUTES))
 			.inode;
