@@ -171,6 +171,7 @@ static int connect_share(struct context *c, const char *url)
 {
 	struct invocation *call = c->call;
 	call->options.password = getenv("SMB3X_PASSWORD");
+	call->options.connections = 1;
 	int error = share_connect(url, &call->dial, &call->options, &c->share);
 	if (error == -EINVAL && smb3x_status() == 0) {
 		fprintf(stderr, "smb3x: %s: %s\n", url, smb3x_why());
@@ -187,6 +188,9 @@ static int connect_share(struct context *c, const char *url)
 
 int command_main(struct invocation *call, int argc, char **argv)
 {
+	if (strcmp(argv[0], "mount") == 0) {
+		return mount_main(call, argc, argv);
+	}
 	bool script = strcmp(argv[0], "run") == 0 && argc >= 2 && argc <= 3;
 	const struct command *command =
 		script ? NULL : find_command(argv[0], argc - 1);

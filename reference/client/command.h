@@ -42,4 +42,7 @@ void command_print_text(const char *text);
 void command_print_entry(struct context *c, const char *name, const char *path,
 	const struct smb3x_stat *stat);
 
+/* mount.c: argv[0] is "mount" */
+int mount_main(struct invocation *call, int argc, char **argv);
+
 #endif

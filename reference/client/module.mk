@@ -8,6 +8,6 @@ $(eval $(call library,client,$(filter-out $(CLIENT_MAIN), \
   $(wildcard reference/client/*.c))))
 $(eval $(call program,smb3x,$(CLIENT_MAIN),client authclient transport \
   ports rules crypto wire,-lngtcp2_crypto_gnutls -lngtcp2 -lgnutls \
-  -lgssapi_krb5))
+  -lgssapi_krb5 -lfuse3 -lpthread))
 $(eval $(call unit_test,client_target,reference/client/test/target_test.c \
   reference/client/target.c,,))

@@ -180,10 +180,14 @@ static int lane_prepare(struct smb3x *share, struct lane *lane)
 }
 
 /* A lane that is free, rather one that is connected. Under the lock. */
-static struct lane *find_lane(struct smb3x *share)
+static struct lane *find_lane(struct smb3x *share, unsigned int how)
 {
 	struct lane *unused = NULL;
-	for (unsigned int i = 0; i < share->lane_count; i++) {
+	bool several = share->lane_count > 1;
+	unsigned int first = several && (how & SHARE_OPENS) != 0 ? 1 : 0;
+	unsigned int end =
+		several && (how & SHARE_RENAMES) != 0 ? 1 : share->lane_count;
+	for (unsigned int i = first; i < end; i++) {
 		struct lane *lane = &share->lanes[i];
 		if (lane->busy || lane->waiting > 0) {
 			continue;
@@ -196,13 +200,13 @@ static struct lane *find_lane(struct smb3x *share)
 	return unused;
 }
 
-static struct lane *lane_take(struct smb3x *share)
+static struct lane *lane_take(struct smb3x *share, unsigned int how)
 {
 	pthread_mutex_lock(&share->lock);
-	struct lane *lane = find_lane(share);
+	struct lane *lane = find_lane(share, how);
 	while (lane == NULL) {
 		pthread_cond_wait(&share->changed, &share->lock);
-		lane = find_lane(share);
+		lane = find_lane(share, how);
 	}
 	lane->busy = true;
 	pthread_mutex_unlock(&share->lock);
@@ -387,10 +391,11 @@ int share_walk(struct smb3x *share, struct client_tree *tree, const char *path,
 	return error;
 }
 
-static int run_once(struct smb3x *share, const char *path, share_call *call,
-	void *ctx, struct share_where *ret_where, bool *ret_broken)
+static int run_once(struct smb3x *share, const char *path, unsigned int how,
+	share_call *call, void *ctx, struct share_where *ret_where,
+	bool *ret_broken)
 {
-	struct lane *lane = lane_take(share);
+	struct lane *lane = lane_take(share, how);
 	int error = lane_prepare(share, lane);
 	if (error == 0) {
 		char *found = NULL;
@@ -408,20 +413,21 @@ static int run_once(struct smb3x *share, const char *path, share_call *call,
 	return error;
 }
 
-int share_run(struct smb3x *share, const char *path, bool again,
+int share_run(struct smb3x *share, const char *path, unsigned int how,
 	share_call *call, void *ctx, struct share_where *ret_where)
 {
 	bool broken = false;
-	int error = run_once(share, path, call, ctx, ret_where, &broken);
-	if (error < 0 && broken && again) {
-		error = run_once(share, path, call, ctx, ret_where, &broken);
+	int error = run_once(share, path, how, call, ctx, ret_where, &broken);
+	if (error < 0 && broken && (how & SHARE_AGAIN) != 0) {
+		error = run_once(
+			share, path, how, call, ctx, ret_where, &broken);
 	}
 	return error;
 }
 
 static int first_contact(struct smb3x *share)
 {
-	struct lane *lane = lane_take(share);
+	struct lane *lane = lane_take(share, SHARE_ONCE);
 	int error = lane_prepare(share, lane);
 	if (error == 0) {
 		share->posix = lane->tree->posix;

@@ -47,7 +47,7 @@ typedef int share_call(struct client_tree *tree, const char *path, void *ctx);
 
 /*
  * Resolves path and makes the call; repeats it on a new connection when the
- * old one broke and `again` says that this does no harm. *ret_path (may be
+ * old one broke and SHARE_AGAIN says that this does no harm. *ret_path (may be
  * NULL): the path that the call was made with; free() it. The lane is told to
  * those who keep files.
  */
@@ -55,7 +55,17 @@ struct share_where {
 	unsigned int lane, generation;
 	char *path;
 };
-int share_run(struct smb3x *share, const char *path, bool again,
+/*
+ * With several connections the first keeps no open file, and it renames:
+ * Samba refuses to replace a file that is open on the same connection.
+ */
+enum share_how {
+	SHARE_ONCE = 0,
+	SHARE_AGAIN = 1,   /* may be repeated */
+	SHARE_OPENS = 2,   /* leaves a file open */
+	SHARE_RENAMES = 4, /* replaces a file */
+};
+int share_run(struct smb3x *share, const char *path, unsigned int how,
 	share_call *call, void *ctx, struct share_where *ret_where);
 /* The same within a call that has a lane already. */
 int share_walk(struct smb3x *share, struct client_tree *tree, const char *path,

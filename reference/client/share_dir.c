@@ -77,7 +77,7 @@ int smb3x_opendir(
 	if (dir == NULL) {
 		return share_complain(-ENOMEM, 0, NULL);
 	}
-	int error = share_run(share, path, true, call_list, dir, NULL);
+	int error = share_run(share, path, SHARE_AGAIN, call_list, dir, NULL);
 	if (error < 0) {
 		smb3x_closedir(dir);
 		return error;
@@ -167,7 +167,8 @@ ssize_t smb3x_getxattr(struct smb3x *share, const char *path, const char *name,
 		return share_complain(-EOPNOTSUPP, 0, NULL);
 	}
 	struct eas eas = {0};
-	ssize_t result = share_run(share, path, true, call_eas, &eas, NULL);
+	ssize_t result =
+		share_run(share, path, SHARE_AGAIN, call_eas, &eas, NULL);
 	if (result < 0) {
 		return result;
 	}
@@ -212,7 +213,7 @@ ssize_t smb3x_listxattr(
 	struct smb3x *share, const char *path, char *ret_names, size_t size)
 {
 	struct eas eas = {0};
-	int error = share_run(share, path, true, call_eas, &eas, NULL);
+	int error = share_run(share, path, SHARE_AGAIN, call_eas, &eas, NULL);
 	if (error < 0) {
 		return error;
 	}
@@ -266,7 +267,7 @@ int smb3x_setxattr(struct smb3x *share, const char *path, const char *name,
 			return share_complain(-ENODATA, 0, NULL);
 		}
 	}
-	return share_run(share, path, true, call_set_ea, &c, NULL);
+	return share_run(share, path, SHARE_AGAIN, call_set_ea, &c, NULL);
 }
 
 int smb3x_removexattr(struct smb3x *share, const char *path, const char *name)
@@ -277,5 +278,6 @@ int smb3x_removexattr(struct smb3x *share, const char *path, const char *name)
 	}
 	ssize_t there = smb3x_getxattr(share, path, name, NULL, 0);
 	return there < 0 ? (int)there
-			 : share_run(share, path, true, call_set_ea, &c, NULL);
+			 : share_run(share, path, SHARE_AGAIN, call_set_ea, &c,
+				   NULL);
 }

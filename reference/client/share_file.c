@@ -69,11 +69,27 @@ static int cut(struct client_tree *tree, const char *path, struct open_call *c)
 		       : posix_change_file(c->file, &change);
 }
 
+/* Who may write is mostly the owner, who may also change the mode, and that
+ * later, when the file has lost its name. */
+static int open_best(
+	struct client_tree *tree, const char *path, struct open_call *c)
+{
+	struct posix_how how = how_of(c, tree->posix);
+	if (tree->posix && writes(c->flags)) {
+		how.access |= WRITE_DAC;
+		int error = posix_open(tree, path, &how, &c->file);
+		if (error != -EACCES) {
+			return error;
+		}
+		how.access &= ~WRITE_DAC;
+	}
+	return posix_open(tree, path, &how, &c->file);
+}
+
 static int call_open(struct client_tree *tree, const char *path, void *ctx)
 {
 	struct open_call *c = ctx;
-	const struct posix_how how = how_of(c, tree->posix);
-	int error = posix_open(tree, path, &how, &c->file);
+	int error = open_best(tree, path, c);
 	if (error < 0) {
 		return tree->client->status == STATUS_IO_REPARSE_TAG_NOT_HANDLED
 			       ? -ENXIO
@@ -106,8 +122,9 @@ int smb3x_open(struct smb3x *share, const char *path, int flags, uint32_t mode,
 		return share_complain(-ENOMEM, 0, NULL);
 	}
 	struct share_where where = {0};
-	int error = share_run(
-		share, path, (flags & O_CREAT) == 0, call_open, &c, &where);
+	unsigned int how = SHARE_OPENS |
+			   ((flags & O_CREAT) == 0 ? SHARE_AGAIN : SHARE_ONCE);
+	int error = share_run(share, path, how, call_open, &c, &where);
 	if (error < 0) {
 		free(file);
 		return error;

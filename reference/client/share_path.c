@@ -57,7 +57,7 @@ static int run_stat(struct smb3x *share, const char *path, bool follow,
 	struct smb3x_stat *ret_stat)
 {
 	struct stat_call c = {.follow = follow};
-	int error = share_run(share, path, true, call_stat, &c, NULL);
+	int error = share_run(share, path, SHARE_AGAIN, call_stat, &c, NULL);
 	if (error == 0) {
 		fill_owners(share, &c.stat);
 		*ret_stat = c.stat;
@@ -85,7 +85,8 @@ static int call_statvfs(struct client_tree *tree, const char *path, void *ctx)
 
 int smb3x_statvfs(struct smb3x *share, struct smb3x_statvfs *ret_statvfs)
 {
-	return share_run(share, "", true, call_statvfs, ret_statvfs, NULL);
+	return share_run(
+		share, "", SHARE_AGAIN, call_statvfs, ret_statvfs, NULL);
 }
 
 static int call_access(struct client_tree *tree, const char *path, void *ctx)
@@ -98,7 +99,13 @@ static int call_access(struct client_tree *tree, const char *path, void *ctx)
 			  ((*mode & X_OK) != 0 ? FILE_EXECUTE : 0),
 		.disposition = FILE_OPEN,
 	};
-	int error = posix_call(tree, path, &how, NULL, NULL, NULL);
+	struct smb3x_stat stat = {0};
+	int error = posix_call(tree, path, &how, NULL, &stat, NULL);
+	/* To root everything is granted; it executes nothing without a bit. */
+	if (error == 0 && tree->posix && (*mode & X_OK) != 0 &&
+		S_ISREG(stat.mode) && (stat.mode & 0111) == 0) {
+		return -EACCES;
+	}
 	/* Whether a fifo or device may be opened, nobody but this system can
 	 * say. */
 	return tree->client->status == STATUS_IO_REPARSE_TAG_NOT_HANDLED
@@ -108,7 +115,7 @@ static int call_access(struct client_tree *tree, const char *path, void *ctx)
 
 int smb3x_access(struct smb3x *share, const char *path, int mode)
 {
-	return share_run(share, path, true, call_access, &mode, NULL);
+	return share_run(share, path, SHARE_AGAIN, call_access, &mode, NULL);
 }
 
 struct readlink_call {
@@ -127,7 +134,8 @@ ssize_t smb3x_readlink(
 	struct smb3x *share, const char *path, char *ret_target, size_t n)
 {
 	struct readlink_call c = {0};
-	int error = share_run(share, path, true, call_readlink, &c, NULL);
+	int error =
+		share_run(share, path, SHARE_AGAIN, call_readlink, &c, NULL);
 	if (error < 0) {
 		return error;
 	}
@@ -151,7 +159,8 @@ static int call_find(struct client_tree *tree, const char *path, void *ctx)
 int smb3x_realpath(struct smb3x *share, const char *path, char **ret_path)
 {
 	struct share_where where = {0};
-	int error = share_run(share, path, true, call_find, NULL, &where);
+	int error =
+		share_run(share, path, SHARE_AGAIN, call_find, NULL, &where);
 	if (error == 0) {
 		*ret_path = where.path;
 	}
@@ -172,7 +181,7 @@ static int call_mkdir(struct client_tree *tree, const char *path, void *ctx)
 
 int smb3x_mkdir(struct smb3x *share, const char *path, uint32_t mode)
 {
-	return share_run(share, path, false, call_mkdir, &mode, NULL);
+	return share_run(share, path, SHARE_ONCE, call_mkdir, &mode, NULL);
 }
 
 struct mknod_call {
@@ -198,7 +207,7 @@ int smb3x_mknod(struct smb3x *share, const char *path, uint32_t mode,
 	uint32_t rdev_major, uint32_t rdev_minor)
 {
 	struct mknod_call c = {mode, rdev_major, rdev_minor};
-	return share_run(share, path, false, call_mknod, &c, NULL);
+	return share_run(share, path, SHARE_ONCE, call_mknod, &c, NULL);
 }
 
 static int call_symlink(struct client_tree *tree, const char *path, void *ctx)
@@ -209,7 +218,7 @@ static int call_symlink(struct client_tree *tree, const char *path, void *ctx)
 int smb3x_symlink(struct smb3x *share, const char *target, const char *path)
 {
 	return share_run(
-		share, path, false, call_symlink, (void *)target, NULL);
+		share, path, SHARE_ONCE, call_symlink, (void *)target, NULL);
 }
 
 static int call_unlink(struct client_tree *tree, const char *path, void *ctx)
@@ -220,7 +229,7 @@ static int call_unlink(struct client_tree *tree, const char *path, void *ctx)
 
 int smb3x_unlink(struct smb3x *share, const char *path)
 {
-	return share_run(share, path, false, call_unlink, NULL, NULL);
+	return share_run(share, path, SHARE_ONCE, call_unlink, NULL, NULL);
 }
 
 static int call_rmdir(struct client_tree *tree, const char *path, void *ctx)
@@ -233,7 +242,7 @@ static int call_rmdir(struct client_tree *tree, const char *path, void *ctx)
 
 int smb3x_rmdir(struct smb3x *share, const char *path)
 {
-	return share_run(share, path, false, call_rmdir, NULL, NULL);
+	return share_run(share, path, SHARE_ONCE, call_rmdir, NULL, NULL);
 }
 
 /* Two paths: the second is resolved when the first is. */
@@ -339,13 +348,13 @@ int smb3x_rename(
 	struct smb3x *share, const char *from, const char *to, bool replace)
 {
 	struct pair_call c = {.share = share, .to = to, .replace = replace};
-	return share_run(share, from, false, call_from, &c, NULL);
+	return share_run(share, from, SHARE_RENAMES, call_from, &c, NULL);
 }
 
 int smb3x_link(struct smb3x *share, const char *from, const char *to)
 {
 	struct pair_call c = {.share = share, .to = to, .link = true};
-	return share_run(share, from, false, call_from, &c, NULL);
+	return share_run(share, from, SHARE_ONCE, call_from, &c, NULL);
 }
 
 struct change_call {
@@ -369,7 +378,7 @@ int smb3x_chmod(struct smb3x *share, const char *path, uint32_t mode)
 {
 	struct change_call c = {
 		.change = {.set_mode = true, .mode = mode}, .follow = true};
-	return share_run(share, path, true, call_change, &c, NULL);
+	return share_run(share, path, SHARE_AGAIN, call_change, &c, NULL);
 }
 
 int smb3x_chown(struct smb3x *share, const char *path, uint32_t uid,
@@ -382,7 +391,7 @@ int smb3x_chown(struct smb3x *share, const char *path, uint32_t uid,
 			.gid = gid},
 		.follow = follow,
 	};
-	return share_run(share, path, true, call_change, &c, NULL);
+	return share_run(share, path, SHARE_AGAIN, call_change, &c, NULL);
 }
 
 int smb3x_utimens(struct smb3x *share, const char *path,
@@ -391,14 +400,15 @@ int smb3x_utimens(struct smb3x *share, const char *path,
 	struct change_call c = {.follow = follow};
 	int error = posix_times(times, &c.change);
 	return error < 0 ? share_complain(error, 0, NULL)
-			 : share_run(share, path, true, call_change, &c, NULL);
+			 : share_run(share, path, SHARE_AGAIN, call_change, &c,
+				   NULL);
 }
 
 int smb3x_truncate(struct smb3x *share, const char *path, uint64_t size)
 {
 	struct change_call c = {
 		.change = {.set_size = true, .size = size}, .follow = true};
-	return size > INT64_MAX
-		       ? share_complain(-EFBIG, 0, NULL)
-		       : share_run(share, path, true, call_change, &c, NULL);
+	return size > INT64_MAX ? share_complain(-EFBIG, 0, NULL)
+				: share_run(share, path, SHARE_AGAIN,
+					  call_change, &c, NULL);
 }
