@@ -5,6 +5,7 @@
 
 #include "suite/link.h"
 #include "suite/quic.h"
+#include "suite/quic_relay.h"
 #include "suite/words.h"
 
 const char *quic_told(struct test *t, struct quic_outcome outcome)
@@ -55,6 +56,22 @@ struct peer *quic_connect(struct test *t, const struct quic_offer *offer)
 	conf_need(t, NULL, peer != NULL, "a QUIC connection to %s (%s)",
 		t->target->host, peer != NULL ? "made" : quic_told(t, outcome));
 	return peer;
+}
+
+void quic_pause(struct test *t, unsigned int ms)
+{
+	uint64_t deadline = test_clock() + ms * 1000000ull;
+
+	while (peers_pump(t, deadline)) {
+	}
+}
+
+void quic_leave(struct peer *peer, struct quic_relay *relay)
+{
+	if (peer != NULL) {
+		peer_disconnect(peer);
+	}
+	quic_relay_stop(relay);
 }
 
 struct quic_outcome quic_ended_within(struct peer *peer, unsigned int ms)

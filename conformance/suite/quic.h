@@ -20,6 +20,13 @@ struct peer *quic_connect(struct test *t, const struct quic_offer *offer);
 struct peer *quic_attempt(struct test *t, const struct quic_offer *offer,
 	struct quic_outcome *ret_outcome);
 
+/* Lets time pass in which connections are looked after. */
+void quic_pause(struct test *t, unsigned int ms);
+
+/* Ends the peer's connection, then the relay that it went through. */
+struct quic_relay;
+void quic_leave(struct peer *peer, struct quic_relay *relay);
+
 /* How the connection of the peer ended; waits so long for it. */
 struct quic_outcome quic_ended_within(struct peer *peer, unsigned int ms);
 /* "CONNECTION_CLOSE 0x1c, code 0x178 (...)": for reports. */

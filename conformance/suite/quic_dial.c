@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "transport/quic_client.h"
 
@@ -86,6 +89,17 @@ static void set_port(struct sockaddr_storage *address, uint16_t port)
 	}
 }
 
+/* A relay runs in this process. */
+static void make_local(struct sockaddr_storage *address)
+{
+	if (address->ss_family == AF_INET6) {
+		((struct sockaddr_in6 *)address)->sin6_addr = in6addr_loopback;
+	} else {
+		((struct sockaddr_in *)address)->sin_addr.s_addr =
+			htonl(INADDR_LOOPBACK);
+	}
+}
+
 int quic_dial(const struct target *target, const struct quic_offer *offer,
 	int timeout_ms, struct quic_wire **ret_wire,
 	struct quic_outcome *ret_outcome)
@@ -115,6 +129,9 @@ int quic_dial(const struct target *target, const struct quic_offer *offer,
 
 	if (wire == NULL) {
 		return -ENOMEM;
+	}
+	if (offer->port != 0) {
+		make_local(&address);
 	}
 	set_port(&address, offer->port ? offer->port : target->quic_port);
 	r = make_tls(target, offer, &wire->tls, ret_outcome);
@@ -329,12 +346,141 @@ int quic_wire_certificate(struct quic_wire *wire, const char *name,
 	return 0;
 }
 
-long long quic_wire_early_data(struct quic_wire *wire)
+struct quic_announced quic_wire_announced(struct quic_wire *wire)
 {
-	gnutls_session_t tls = quic_ep_tls(quic_client_ep(wire->client));
+	struct quic_ep_figures figures;
 
-	if (!quic_tls_can_resume(wire->tls)) {
-		return -ENOENT;
+	quic_ep_figures(quic_client_ep(wire->client), &figures);
+	return (struct quic_announced){
+		.idle_ms = figures.peer_idle_ns / 1000000,
+		.streams_bidi = figures.peer_streams_bidi,
+		.streams_uni = figures.peer_streams_uni,
+		.ticket = quic_tls_can_resume(wire->tls),
+		.early_data = figures.early_data,
+	};
+}
+
+/* --- without a connection ---------------------------------------------------
+ */
+
+static int udp_socket(const struct target *target)
+{
+	struct sockaddr_storage address = target->address;
+	int fd = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0) {
+		return -errno;
 	}
-	return (long long)gnutls_record_get_max_early_data_size(tls);
+	set_port(&address, target->quic_port);
+	if (connect(fd, (struct sockaddr *)&address, target->address_size) !=
+		0) {
+		close(fd);
+		return -errno;
+	}
+	return fd;
+}
+
+/* The next datagram; 0 when none comes in time. */
+static ssize_t next_datagram(int fd, int timeout_ms, void *ret_p, size_t cap)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	ssize_t n;
+
+	if (poll(&p, 1, timeout_ms) != 1) {
+		return 0;
+	}
+	n = recv(fd, ret_p, cap, 0);
+	return n < 0 ? -errno : n;
+}
+
+ssize_t quic_datagram(const struct target *target, const void *p, size_t n,
+	int timeout_ms, void *ret_p, size_t cap)
+{
+	int fd = udp_socket(target);
+	ssize_t r;
+
+	if (fd < 0) {
+		return fd;
+	}
+	r = send(fd, p, n, 0) < 0 ? -errno
+				  : next_datagram(fd, timeout_ms, ret_p, cap);
+	close(fd);
+	return r;
+}
+
+/* A client that exists only as far as its first datagram. */
+static ssize_t first_datagram(
+	const struct target *target, int fd, uint8_t *ret_p, size_t cap)
+{
+	struct quic_ep_config config = {.peer.name = target->host};
+	static const struct quic_offer usual;
+	const struct quic_ep_user user = {.ctx = NULL};
+	struct quic_path path = {0}, ret_path;
+	socklen_t size = sizeof(path.local);
+	struct quic_outcome outcome;
+	struct quic_ep *ep = NULL;
+	size_t segment = 0;
+	uint8_t ecn = 0;
+	ssize_t n;
+
+	getsockname(fd, &path.local.any, &size);
+	size = sizeof(path.remote);
+	getpeername(fd, &path.remote.any, &size);
+	n = make_tls(target, &usual, &config.tls, &outcome);
+	if (n < 0) {
+		return n;
+	}
+	n = quic_ep_connect(&config, &user, &path, now_ns(), &ep);
+	if (n == 0) {
+		n = (ssize_t)quic_ep_output(
+			ep, ret_p, cap, &segment, &ret_path, &ecn, now_ns());
+		quic_ep_destroy(ep);
+	}
+	quic_tls_destroy(config.tls);
+	return n;
+}
+
+int quic_leave_half_open(const struct target *target, unsigned int count)
+{
+	int fd = udp_socket(target);
+	uint8_t bytes[2048];
+	ssize_t n = 0;
+
+	if (fd < 0) {
+		return fd;
+	}
+	for (unsigned int i = 0; i < count && n >= 0; i++) {
+		n = first_datagram(target, fd, bytes, sizeof(bytes));
+		if (n > 0 && send(fd, bytes, (size_t)n, 0) < 0) {
+			n = -errno;
+		}
+	}
+	close(fd);
+	return n < 0 ? (int)n : 0;
+}
+
+int quic_first_flight(const struct target *target, int ms,
+	struct quic_amplification *ret_amplification)
+{
+	uint64_t deadline = now_ns() + (uint64_t)ms * 1000000;
+	int fd = udp_socket(target);
+	uint8_t bytes[65536];
+	ssize_t n;
+
+	if (fd < 0) {
+		return fd;
+	}
+	*ret_amplification = (struct quic_amplification){0};
+	n = first_datagram(target, fd, bytes, 2048);
+	if (n > 0) {
+		n = send(fd, bytes, (size_t)n, 0);
+		ret_amplification->sent = n > 0 ? (size_t)n : 0;
+	}
+	while (n > 0 && now_ns() < deadline) {
+		n = next_datagram(fd, (int)((deadline - now_ns()) / 1000000),
+			bytes, sizeof(bytes));
+		ret_amplification->received += n > 0 ? (size_t)n : 0;
+	}
+	close(fd);
+	return n < 0 ? (int)n : 0;
 }

@@ -8,6 +8,7 @@
 #define SMB3X_SUITE_QUIC_DIAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "suite/target.h"
@@ -95,8 +96,28 @@ struct quic_certificate {
 };
 int quic_wire_certificate(struct quic_wire *wire, const char *name,
 	struct quic_certificate *ret_certificate);
-/* Bytes of early data that the server's last ticket permits; -ENOENT: it sent
- * no ticket. */
-long long quic_wire_early_data(struct quic_wire *wire);
+
+/* What the server announced. */
+struct quic_announced {
+	unsigned long long idle_ms, streams_bidi, streams_uni;
+	bool ticket;                   /* it sent a session ticket, */
+	unsigned long long early_data; /* which permits so many bytes */
+};
+struct quic_announced quic_wire_announced(struct quic_wire *wire);
+
+/* One datagram from a socket of its own, and the first answer to it; 0: none
+ * came in time. Negative errno. */
+ssize_t quic_datagram(const struct target *target, const void *p, size_t n,
+	int timeout_ms, void *ret_p, size_t cap);
+
+/* Begins handshakes and forgets about them. */
+int quic_leave_half_open(const struct target *target, unsigned int count);
+
+/* The client's first datagram alone; what comes in answer within ms. */
+struct quic_amplification {
+	size_t sent, received;
+};
+int quic_first_flight(const struct target *target, int ms,
+	struct quic_amplification *ret_amplification);
 
 #endif
