@@ -129,8 +129,8 @@ static uint32_t read_context(struct request *req,
 				       ? STATUS_INVALID_PARAMETER
 				       : 0;
 		}
-		return posix_read_tags(req->engine, context->data,
-			&contexts->posix_known);
+		return posix_read_tags(
+			req->engine, context->data, &contexts->posix_known);
 	default:
 		return RULE(CORE_NEGOTIATE_0022) ? 0 : STATUS_INVALID_PARAMETER;
 	}
