@@ -113,6 +113,21 @@ CONF_TEST(posix, colon_is_a_stream,
 	check_refused(t, r, PSX_VIEW_0004);
 }
 
+CONF_TEST(posix, colon_in_the_root,
+	"the same in the root of the share, where no backslash is needed",
+	RULES(PSX_VIEW_0004), NEEDS(POSIX_EXTENSIONS))
+{
+	struct peer *a = posix_client(t);
+	struct wire_view name =
+		utf16(t, test_text(t, "%s:b", test_path(a, "")));
+	struct reply *made = posix_create_name(a, name, 0640,
+		&(struct create_options){.options = FILE_DELETE_ON_CLOSE});
+
+	need_ok(t, made);
+	struct reply *r = file_create_name(a, name, &existing);
+	check_refused(t, r, PSX_VIEW_0004);
+}
+
 static const struct {
 	const char *name;
 	uint64_t type;

@@ -358,7 +358,7 @@ static void ask_posix(struct test *t)
 			p->posix ? "the context" : "no such context");
 		return;
 	}
-	r = file_create(p, "",
+	r = file_create_name(p, none, /* the root of the share */
 		&(struct create_options){.access = FILE_READ_ATTRIBUTES,
 			.disposition = DISPOSITION(FILE_OPEN),
 			.contexts = posix_contexts(t, 0, none)});

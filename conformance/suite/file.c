@@ -18,14 +18,18 @@ static void make_workdir(struct peer *peer)
 {
 	struct test *t = peer->t;
 	struct record_text made = {.head = {.kind = RECORD_DIRECTORY}};
+	struct create_options options = {.options = FILE_DIRECTORY_FILE};
+	const struct wire_view none = {NULL, 0};
 	struct reply *reply;
 
 	snprintf(t->workdir, sizeof(t->workdir), "conf-%s-%u", t->run,
 		t->number);
 	snprintf(made.text, sizeof(made.text), "%s", t->workdir);
 	log_add(t->log, &made.head, sizeof(made));
-	reply = create_at(peer, t->workdir,
-		&(struct create_options){.options = FILE_DIRECTORY_FILE});
+	if (peer->posix) { /* everybody's, whatever mode others would get */
+		options.contexts = posix_contexts(t, 0777, none);
+	}
+	reply = create_at(peer, t->workdir, &options);
 	need_ok(t, reply);
 	need_ok(t, file_close(file_of(reply)));
 }
