@@ -10,7 +10,8 @@ static const char start[] = "0123456789";
 
 static void make_x(struct peer *a)
 {
-	struct file *f = need_posix(a, "x", 0644, NULL);
+	struct file *f = need_posix(a, "x", 0644,
+		&(struct create_options){.access = FILE_WRITE_DATA});
 
 	need_ok(a->t, file_write(f, 0, start, 10));
 	need_ok(a->t, file_close(f));

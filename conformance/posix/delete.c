@@ -444,6 +444,28 @@ CONF_TEST(posix, rename_of_an_unlinked_file,
 		PSX_DELETE_0024, "no new name appeared");
 }
 
+static const struct {
+	const char *name;
+	bool link;
+} newcomer_rows[] = {{"rename", false}, {"link", true}};
+
+CONF_TABLE(posix, newcomer_is_not_meant, newcomer_rows,
+	"renaming or linking an unlinked file does not touch the object that "
+	"has its name now",
+	RULES(PSX_DELETE_0024), NEEDS(POSIX_EXTENSIONS))
+{
+	struct peer *a = posix_client(t), *b = posix_client(t);
+	make_x(a);
+	struct file *f = need_posix(b, "x", 0, NULL);
+	need_ok(t, posix_unlink(a, "x"));
+	posix_make_file(a, "x", 0644);
+	struct reply *r = row->link ? posix_link(f, "y", false)
+				    : posix_rename(f, "y", false);
+	check_status(t, r, STATUS_OBJECT_NAME_NOT_FOUND, PSX_DELETE_0024);
+	check(t, r, posix_exists(a, "x") && !posix_exists(a, "y"),
+		PSX_DELETE_0024, "the new file keeps its name");
+}
+
 CONF_TEST(posix, marked_unlinked_file,
 	"an unlinked file can be marked for deletion again, without effect",
 	RULES(PSX_DELETE_0023), NEEDS(POSIX_EXTENSIONS))
