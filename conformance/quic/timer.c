@@ -61,3 +61,16 @@ CONF_TEST(quic, idle_timeout, "silence ends a connection and closes its files",
 	a->fd = fd;
 	check_ok(t, r, QUIC_TIMER_0003);
 }
+
+CONF_TEST(quic, unfinished_handshake,
+	"a handshake that is not completed is forgotten",
+	RULES(QUIC_TIMER_0004), NEEDS(QUIC_TRANSPORT), BUDGET_MS(60000),
+	TAGS(TAG_QUIET))
+{
+	int answers = quic_late_handshake(t->target, 31000);
+
+	need(t, answers >= 0, "a handshake that was begun");
+	check_number(t, NULL, (uint64_t)answers, 0,
+		"datagrams in answer to the client's last flight",
+		QUIC_TIMER_0004);
+}

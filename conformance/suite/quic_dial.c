@@ -408,79 +408,153 @@ ssize_t quic_datagram(const struct target *target, const void *p, size_t n,
 	return r;
 }
 
-/* A client that exists only as far as its first datagram. */
-static ssize_t first_datagram(
-	const struct target *target, int fd, uint8_t *ret_p, size_t cap)
+/* A client without a transport of its own. */
+struct bare_client {
+	int fd;
+	struct quic_tls *tls;
+	struct quic_ep *ep;
+	struct quic_path path;
+};
+
+static void bare_finish(struct bare_client *client)
 {
-	struct quic_ep_config config = {.peer.name = target->host};
+	quic_ep_destroy(client->ep);
+	quic_tls_destroy(client->tls);
+}
+
+static int bare_start(
+	struct bare_client *client, const struct target *target, int fd)
+{
+	struct quic_ep_config config = {.peer.name = target->host,
+		.handshake_ns = 600000000000ull,
+		.idle_ns = 600000000000ull};
 	static const struct quic_offer usual;
 	const struct quic_ep_user user = {.ctx = NULL};
-	struct quic_path path = {0}, ret_path;
-	socklen_t size = sizeof(path.local);
+	socklen_t size = sizeof(client->path.local);
 	struct quic_outcome outcome;
-	struct quic_ep *ep = NULL;
-	size_t segment = 0;
-	uint8_t ecn = 0;
+	int r;
+
+	*client = (struct bare_client){.fd = fd};
+	getsockname(fd, &client->path.local.any, &size);
+	size = sizeof(client->path.remote);
+	getpeername(fd, &client->path.remote.any, &size);
+	r = make_tls(target, &usual, &client->tls, &outcome);
+	if (r < 0) {
+		return r;
+	}
+	config.tls = client->tls;
+	r = quic_ep_connect(
+		&config, &user, &client->path, now_ns(), &client->ep);
+	if (r < 0) {
+		bare_finish(client);
+	}
+	return r;
+}
+
+/* One datagram of the client; bytes, or negative errno. */
+static ssize_t bare_send(struct bare_client *client)
+{
+	size_t segment = 0, n;
+	struct quic_path path;
+	uint8_t bytes[2048], ecn;
+
+	n = quic_ep_output(client->ep, bytes, sizeof(bytes), &segment, &path,
+		&ecn, now_ns());
+	if (n == 0) {
+		return 0;
+	}
+	return send(client->fd, bytes, n, 0) < 0 ? -errno : (ssize_t)n;
+}
+
+/* Takes what comes within ms; how many bytes, *ret_count datagrams. */
+static size_t bare_receive(
+	struct bare_client *client, int ms, bool look, unsigned int *ret_count)
+{
+	uint64_t deadline = now_ns() + (uint64_t)ms * 1000000, now;
+	uint8_t bytes[65536];
+	size_t sum = 0;
 	ssize_t n;
 
-	getsockname(fd, &path.local.any, &size);
-	size = sizeof(path.remote);
-	getpeername(fd, &path.remote.any, &size);
-	n = make_tls(target, &usual, &config.tls, &outcome);
-	if (n < 0) {
-		return n;
+	*ret_count = 0;
+	while ((now = now_ns()) < deadline) {
+		n = next_datagram(client->fd,
+			(int)((deadline - now + 999999) / 1000000), bytes,
+			sizeof(bytes));
+		if (n > 0) {
+			sum += (size_t)n;
+			*ret_count += 1;
+		}
+		if (n > 0 && look) {
+			quic_ep_input(client->ep, &client->path, 0, bytes,
+				(size_t)n, now_ns());
+		}
 	}
-	n = quic_ep_connect(&config, &user, &path, now_ns(), &ep);
-	if (n == 0) {
-		n = (ssize_t)quic_ep_output(
-			ep, ret_p, cap, &segment, &ret_path, &ecn, now_ns());
-		quic_ep_destroy(ep);
-	}
-	quic_tls_destroy(config.tls);
-	return n;
+	return sum;
 }
 
 int quic_leave_half_open(const struct target *target, unsigned int count)
 {
 	int fd = udp_socket(target);
-	uint8_t bytes[2048];
-	ssize_t n = 0;
+	struct bare_client client;
+	int r = fd < 0 ? fd : 0;
 
-	if (fd < 0) {
-		return fd;
-	}
-	for (unsigned int i = 0; i < count && n >= 0; i++) {
-		n = first_datagram(target, fd, bytes, sizeof(bytes));
-		if (n > 0 && send(fd, bytes, (size_t)n, 0) < 0) {
-			n = -errno;
+	for (unsigned int i = 0; i < count && r >= 0; i++) {
+		r = bare_start(&client, target, fd);
+		if (r == 0) {
+			r = (int)bare_send(&client);
+			bare_finish(&client);
 		}
 	}
-	close(fd);
-	return n < 0 ? (int)n : 0;
+	if (fd >= 0) {
+		close(fd);
+	}
+	return r < 0 ? r : 0;
+}
+
+int quic_late_handshake(const struct target *target, int silence_ms)
+{
+	int fd = udp_socket(target);
+	struct bare_client client;
+	unsigned int count;
+	int r = fd < 0 ? fd : bare_start(&client, target, fd);
+
+	if (r == 0) {
+		r = (int)bare_send(&client);
+		bare_receive(&client, 500, true, &count);
+		bare_receive(&client, silence_ms, false, &count);
+		while (r > 0) {
+			r = (int)bare_send(&client);
+		}
+		bare_receive(&client, 2000, true, &count);
+		if (quic_ep_end(client.ep)->kind != QUIC_END_NOT_YET) {
+			count = 0; /* a refusal */
+		}
+		bare_finish(&client);
+	}
+	if (fd >= 0) {
+		close(fd);
+	}
+	return r < 0 ? r : (int)count;
 }
 
 int quic_first_flight(const struct target *target, int ms,
 	struct quic_amplification *ret_amplification)
 {
-	uint64_t deadline = now_ns() + (uint64_t)ms * 1000000;
 	int fd = udp_socket(target);
-	uint8_t bytes[65536];
-	ssize_t n;
+	struct bare_client client;
+	unsigned int count;
+	ssize_t r = fd < 0 ? fd : bare_start(&client, target, fd);
 
-	if (fd < 0) {
-		return fd;
-	}
 	*ret_amplification = (struct quic_amplification){0};
-	n = first_datagram(target, fd, bytes, 2048);
-	if (n > 0) {
-		n = send(fd, bytes, (size_t)n, 0);
-		ret_amplification->sent = n > 0 ? (size_t)n : 0;
+	if (r == 0) {
+		r = bare_send(&client);
+		ret_amplification->sent = r > 0 ? (size_t)r : 0;
+		ret_amplification->received =
+			bare_receive(&client, ms, false, &count);
+		bare_finish(&client);
 	}
-	while (n > 0 && now_ns() < deadline) {
-		n = next_datagram(fd, (int)((deadline - now_ns()) / 1000000),
-			bytes, sizeof(bytes));
-		ret_amplification->received += n > 0 ? (size_t)n : 0;
+	if (fd >= 0) {
+		close(fd);
 	}
-	close(fd);
-	return n < 0 ? (int)n : 0;
+	return r < 0 ? (int)r : 0;
 }

@@ -113,6 +113,11 @@ ssize_t quic_datagram(const struct target *target, const void *p, size_t n,
 /* Begins handshakes and forgets about them. */
 int quic_leave_half_open(const struct target *target, unsigned int count);
 
+/* A handshake whose client falls silent for so long before its last flight:
+ * how many datagrams the server answers that with, refusals not counted.
+ * Negative errno. */
+int quic_late_handshake(const struct target *target, int silence_ms);
+
 /* The client's first datagram alone; what comes in answer within ms. */
 struct quic_amplification {
 	size_t sent, received;
