@@ -193,17 +193,23 @@ local function faults(name)
 	local list = {}
 	local function fault(condition, client, server, what)
 		if condition then
-			list[#list + 1] = {client = "PSX-PATH-" .. client,
-				server = "PSX-PATH-" .. server, what = what}
+			list[#list + 1] = {client = client, server = server,
+				what = what}
 		end
 	end
 	local inside = "/" .. name .. "/"
-	fault(name:find("^/"), "0001", "0017", "begins with a slash")
-	fault(name:find("./$"), "0001", "0018", "ends in a slash")
-	fault(name:find(".//+."), "0001", "0019", "has an empty component")
-	fault(inside:find("/%./"), "0002", "0020", "has the component \".\"")
-	fault(inside:find("/%.%./"), "0002", "0021", "has the component \"..\"")
-	fault(name:find("%z"), "0003", "0022", "has a character of value zero")
+	fault(name:find("^/"), "PSX-PATH-0001",
+		"PSX-PATH-0017", "begins with a slash")
+	fault(name:find("./$"), "PSX-PATH-0001",
+		"PSX-PATH-0018", "ends in a slash")
+	fault(name:find(".//+."), "PSX-PATH-0001",
+		"PSX-PATH-0019", "has an empty component")
+	fault(inside:find("/%./"), "PSX-PATH-0002",
+		"PSX-PATH-0020", "has the component \".\"")
+	fault(inside:find("/%.%./"), "PSX-PATH-0002",
+		"PSX-PATH-0021", "has the component \"..\"")
+	fault(name:find("%z"), "PSX-PATH-0003",
+		"PSX-PATH-0022", "has a character of value zero")
 	return list
 end
 
