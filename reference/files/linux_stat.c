@@ -17,6 +17,7 @@
 
 #define LX_ARCHIVE 0x20u
 #define LX_DIRECTORY 0x10u
+#define LX_SPARSE 0x200u
 #define LX_REPARSE 0x400u
 
 /* The attribute "dos": version, attributes, creation time (0: birth time);
@@ -134,6 +135,10 @@ static void lx_stat_posix(struct files_node *node, struct wire_view reparse,
 	mode_t type = reparse_type(reparse);
 	struct stat st;
 
+	/* Clients look for holes only where they are told of some. */
+	if (S_ISREG(node->mode) && stat->allocation < stat->size) {
+		stat->dos_attributes |= LX_SPARSE;
+	}
 	if (S_ISLNK(node->mode)) {
 		stat->size = fstat(node->fd, &st) == 0 ? st.st_size : 0;
 	} else if (S_ISLNK(type)) {

@@ -57,6 +57,10 @@ static void mem_stat_posix(const struct mem_share *share,
 			stat->nlink += inode->entries[i]->inode->directory;
 		}
 	}
+	/* Clients look for holes only where they are told of some. */
+	if (!inode->directory && stat->allocation < stat->size) {
+		stat->dos_attributes |= MEM_SPARSE;
+	}
 	if (S_ISLNK(type)) {
 		stat->size =
 			reparse_target_size(wire_view_of(blob->p, blob->n));

@@ -39,6 +39,8 @@
  *   A FIFO, socket or device is a node without data: reading, writing and
  *   truncating it is refused, opening it never waits.
  *
+ *   stat.dos_attributes has SPARSE_FILE where a file has holes.
+ *
  *   stat.mode has the type that a POSIX client is to see, also for what is
  *   stored as a reparse point; stat.size of a link is the target's length in
  *   bytes; stat.nlink of a directory is the file system's.

@@ -441,6 +441,22 @@ static void test_eas(void **state)
 	shut(w, a);
 }
 
+static void test_sparse(void **state)
+{
+	struct world *w = *state;
+	struct files_node *a = px_make(w, "f", FILES_FILE, 0600);
+
+	put(w, a, 1 << 20, "end");
+	stat_of(w, a);
+	assert_int_equal(w->op.stat.dos_attributes, 0x220);
+	fresh(w, a);
+	assert_int_equal(run(w, FILES_TRUNCATE), 0);
+	put(w, a, 0, "start");
+	stat_of(w, a);
+	assert_int_equal(w->op.stat.dos_attributes, 0x20);
+	shut(w, a);
+}
+
 static void test_statfs(void **state)
 {
 	struct world *w = *state;
@@ -705,6 +721,7 @@ int main(void)
 		BOTH(test_unlinked),
 		BOTH(test_append),
 		BOTH(test_eas),
+		BOTH(test_sparse),
 		BOTH(test_statfs),
 		ONLY_LINUX(test_real_links),
 		ONLY_LINUX(test_special),
