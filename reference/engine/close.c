@@ -161,7 +161,11 @@ static bool closing_deletes(const struct closing *closing)
 	const struct file *file = closing->file;
 	const struct file_link *link = closing->link;
 
-	return link->delete_pending && !link->gone && !file->doomed &&
+	if (link->gone) {
+		/* Broken: whatever has the name now goes. */
+		return closing->open->posix && !RULE(PSX_DELETE_0023);
+	}
+	return link->delete_pending && !file->doomed &&
 	       posix_name_goes(file, link, closing->open) &&
 	       RULE(CORE_SETINFO_0013);
 }
@@ -219,7 +223,9 @@ void open_close(struct open *open, void (*done)(void *ctx), void *ctx)
 	closing->ctx = ctx;
 	closing->op.port = open_port(open);
 	closing->op.node = open->node;
-	closing->op.who = &open->session->identity;
+	closing->op.who = open->posix && !RULE(PSX_DELETE_0027)
+				  ? NULL
+				  : &open->session->identity;
 	closing->op.ctx = closing;
 	closing->engine->background++;
 	delete = closing_detach(closing, open);

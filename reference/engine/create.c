@@ -60,12 +60,34 @@ static bool create_may_make(const struct create_work *work)
 	return disposition != FILE_OPEN && disposition != FILE_OVERWRITE;
 }
 
+static void create_found(struct files_op *op);
+
+/* Broken: links are followed, or names found that differ in case. */
+static bool create_tries_windows(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct create_work *work = req->work;
+	bool link = op->result == -ELOOP && !RULE(PSX_SAFETY_0001);
+	bool twin = op->result == -ENOENT && !RULE(PSX_PATH_0012);
+
+	if (work->tries++ > 0 || (!link && !twin)) {
+		return false;
+	}
+	op->posix = false;
+	op->open.nocase = twin;
+	request_submit(req, FILES_OPEN, create_found);
+	return true;
+}
+
 /* A POSIX open has not found its name. */
 static void create_found_nothing(struct files_op *op)
 {
 	struct request *req = op->ctx;
 	struct create_work *work = req->work;
 
+	if (create_tries_windows(op)) {
+		return;
+	}
 	if (op->result == -ELOOP) {
 		if (op->link_end < strlen(work->name.path) &&
 			!RULE(PSX_LINK_0007)) {
@@ -147,6 +169,16 @@ static bool create_takes_links(const struct create_work *work)
 	return asked ? RULE(PSX_LINK_0010) : !RULE(PSX_LINK_0008);
 }
 
+/* Broken: the spelling says nothing. */
+static void create_swap_case(char *path)
+{
+	for (; *path; path++) {
+		unsigned char c = (unsigned char)*path | 0x20;
+
+		*path ^= c >= 'a' && c <= 'z' ? 0x20 : 0;
+	}
+}
+
 void create_find(struct request *req)
 {
 	struct create_work *work = req->work;
@@ -163,6 +195,10 @@ void create_find(struct request *req)
 		.no_follow = create_takes_links(work),
 	};
 	op->posix = work->posix || work->exact;
+	if (!work->posix && req->conn->posix && !RULE(PSX_VIEW_0002) &&
+		work->body.create_disposition == FILE_OPEN) {
+		create_swap_case(work->name.path);
+	}
 	request_submit(req, FILES_OPEN, create_found);
 }
 
@@ -177,6 +213,11 @@ void cmd_create(struct request *req)
 	}
 	req->work = work;
 	if (!request_decode(req, &smb2_create_request_type, &work->body)) {
+		return;
+	}
+	if (req->tree->share->pipe && !RULE(PSX_TREE_0003) &&
+		posix_tag_within(work->body.create_contexts)) {
+		request_fail(req, STATUS_NOT_SUPPORTED);
 		return;
 	}
 	/* No pipes are served. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "engine/create.h"
 #include "engine/posix.h"
@@ -186,14 +187,55 @@ static void create_contexts_after(struct request *req)
 	request_submit(req, FILES_SET_BLOB, create_secured);
 }
 
-/* Broken: a POSIX open gives attributes to what it makes. */
+static void create_shown_again(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	struct create_work *work = req->work;
+
+	if (!open_lost(req)) {
+		work->stat = op->result == 0 ? op->stat : work->stat;
+		create_contexts_after(req);
+	}
+}
+
+/* Broken: a POSIX open gives attributes to what it makes, or takes the group
+ * of the directory away. */
 static void create_attributes_set(struct files_op *op)
 {
 	struct request *req = op->ctx;
 
 	if (!open_lost(req)) {
-		create_contexts_after(req);
+		req->op.set_attributes = false;
+		request_submit(req, FILES_STAT, create_shown_again);
 	}
+}
+
+static bool create_spoils(struct request *req)
+{
+	const struct create_work *work = req->work;
+	struct files_op *op = &req->op;
+	bool setgid = work->parent_stat.mode & S_ISGID;
+
+	op->node = req->open->node;
+	op->set_attributes = op->set_mode = op->set_group = false;
+	op->stat = work->stat;
+	if (!work->posix) {
+		return false;
+	}
+	if (!RULE(PSX_CREATE_0015)) {
+		op->stat.dos_attributes =
+			work->body.file_attributes & CREATE_KEPT_ATTRIBUTES;
+		op->set_attributes = true;
+	}
+	if (setgid && !RULE(PSX_MODE_0009)) {
+		op->stat.gid = work->parent_stat.gid + 1;
+		op->set_group = true;
+	}
+	if (setgid && work->stat.directory && !RULE(PSX_MODE_0010)) {
+		op->stat.mode &= ~(uint32_t)S_ISGID;
+		op->set_mode = true;
+	}
+	return op->set_attributes || op->set_mode || op->set_group;
 }
 
 static void create_made(struct files_op *op)
@@ -231,13 +273,7 @@ static void create_made(struct files_op *op)
 		create_fail(req, status);
 		return;
 	}
-	if (work->posix && !RULE(PSX_CREATE_0015) &&
-		(work->body.file_attributes & CREATE_KEPT_ATTRIBUTES)) {
-		op->node = req->open->node;
-		op->stat = (struct files_stat){
-			.dos_attributes = work->body.file_attributes &
-					  CREATE_KEPT_ATTRIBUTES};
-		op->set_attributes = true;
+	if (create_spoils(req)) {
 		request_submit(req, FILES_SET_STAT, create_attributes_set);
 		return;
 	}
@@ -327,7 +363,7 @@ static void create_parent_found(struct files_op *op)
 		return;
 	}
 	work->parent = op->node;
-	work->stat = op->stat;
+	work->stat = work->parent_stat = op->stat;
 	sd_load(req, create_parent_secured);
 }
 

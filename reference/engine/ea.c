@@ -65,7 +65,7 @@ static void ea_next(struct request *req)
 		return;
 	}
 	if (ea.ea_value.n == 0 && req->open->posix && !RULE(PSX_EA_0003)) {
-		ea_next(req);
+		request_submit(req, FILES_STAT, ea_stored);
 		return;
 	}
 	memcpy(walk->name, ea.ea_name.p, ea.ea_name.n);

@@ -452,7 +452,8 @@ static void file_eas(struct files_op *op)
 	for (i = 0; i < op->entry_count && RULE(CORE_QUERYINFO_0015); i++) {
 		struct files_entry *ea = &op->entries[i];
 
-		if (file_ea_named(work, ea->name, req->open->posix) &&
+		if (file_ea_named(work, ea->name,
+			    req->open->posix && RULE(PSX_EA_0001)) &&
 			!file_put_ea(work, ea->name, ea->value)) {
 			file_ea_end(req, false);
 			return;
@@ -462,6 +463,9 @@ static void file_eas(struct files_op *op)
 		op->offset += op->entry_count;
 		request_submit(req, FILES_GET_EA, file_eas);
 		return;
+	}
+	if (req->open->posix && !RULE(PSX_EA_0004)) {
+		file_put_ea(work, "smb3x.security", wire_view_of("?", 1));
 	}
 	file_ea_end(req, true);
 }

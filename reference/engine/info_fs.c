@@ -178,8 +178,9 @@ static void fs_known(struct files_op *op)
 		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
 		return;
 	}
-	query_info_reply(
-		req, wire_view_of(out.p, out.n), fs_fixed(class), work->limit);
+	query_info_reply(req, wire_view_of(out.p, out.n),
+		class == FileFsPosixInformation ? 0 : fs_fixed(class),
+		work->limit);
 }
 
 void info_fs(struct request *req, const struct smb2_query_info_request *body)
@@ -208,6 +209,7 @@ void info_fs(struct request *req, const struct smb2_query_info_request *body)
 		return;
 	}
 	if (RULE(CORE_QUERYINFO_0005) &&
+		work->info_class != FileFsPosixInformation &&
 		work->limit < fs_fixed(work->info_class)) {
 		request_fail(req, STATUS_INFO_LENGTH_MISMATCH);
 		return;

@@ -262,6 +262,7 @@ int negotiate_write_contexts(struct request *req,
 {
 	struct wire_buf out = {.cap = 256};
 	size_t last = SIZE_MAX;
+	unsigned int i;
 	uint16_t count = 0;
 	int r = 0;
 
@@ -285,8 +286,9 @@ int negotiate_write_contexts(struct request *req,
 		r = append_transport(req, &out, &last);
 		count++;
 	}
-	if (r == 0 && posix_answers(req->engine, contexts->posix > 0,
-			      contexts->posix_known)) {
+	for (i = posix_answers(
+		     req->engine, contexts->posix > 0, contexts->posix_known);
+		r == 0 && i > 0; i--) {
 		struct smb2_posix_extensions_data data = {
 			.tags = posix_answered_tags(req)};
 

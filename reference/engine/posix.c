@@ -89,27 +89,29 @@ struct wire_view posix_answered_tags(struct request *req)
 	return wire_view_of(twice, 2 * POSIX_TAG_SIZE);
 }
 
-bool posix_answers(const struct engine *engine, bool asked, bool known)
+unsigned int posix_answers(const struct engine *engine, bool asked, bool known)
 {
 	if (known) {
-		return RULE(PSX_NEGOTIATE_0007);
+		return RULE(PSX_NEGOTIATE_0007) ? 1 : 2;
 	}
 	return !asked && !RULE(PSX_NEGOTIATE_0009) && posix_offered(engine);
 }
 
-bool posix_disturbs(struct wire_view pdu)
+bool posix_tag_within(struct wire_view contexts)
 {
 	size_t i;
 
-	if (RULE(PSX_NEGOTIATE_0016)) {
-		return false;
-	}
-	for (i = 0; i + POSIX_TAG_SIZE <= pdu.n; i++) {
-		if (memcmp(pdu.p + i, tag, POSIX_TAG_SIZE) == 0) {
+	for (i = 0; i + POSIX_TAG_SIZE <= contexts.n; i++) {
+		if (memcmp(contexts.p + i, tag, POSIX_TAG_SIZE) == 0) {
 			return true;
 		}
 	}
 	return false;
+}
+
+bool posix_disturbs(struct wire_view pdu)
+{
+	return !RULE(PSX_NEGOTIATE_0016) && posix_tag_within(pdu);
 }
 
 bool posix_possible(const struct request *req)
@@ -141,9 +143,26 @@ enum engine_posix_like posix_like(const struct tree *tree)
 	return tree->share->config.posix_like;
 }
 
+/* Broken: what a tag says of the type is not understood. */
+static bool posix_tag_is_lost(const struct files_stat *stat)
+{
+	switch (stat->reparse_tag) {
+	case IO_REPARSE_TAG_SYMLINK:
+		return !RULE(PSX_LINK_0024);
+	case IO_REPARSE_TAG_NFS:
+		return S_ISLNK(stat->mode) ? !RULE(PSX_LINK_0026)
+					   : !RULE(PSX_LINK_0025);
+	default:
+		return false;
+	}
+}
+
 /* The driver says of a reparse point what it stands for. */
 static uint32_t posix_type(const struct files_stat *stat)
 {
+	if (posix_tag_is_lost(stat)) {
+		return POSIX_TYPE_FILE;
+	}
 	switch (stat->mode & S_IFMT) {
 	case S_IFDIR:
 		return POSIX_TYPE_DIR;
@@ -158,7 +177,9 @@ static uint32_t posix_type(const struct files_stat *stat)
 	case S_IFSOCK:
 		return POSIX_TYPE_SOCKET;
 	default:
-		return POSIX_TYPE_FILE;
+		return stat->reparse_tag && !RULE(PSX_LINK_0027)
+			       ? POSIX_TYPE_SYMLINK
+			       : POSIX_TYPE_FILE;
 	}
 }
 

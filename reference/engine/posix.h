@@ -19,13 +19,15 @@ bool posix_offered(const struct engine *engine);
  * *ret_known when one of them is ours. */
 uint32_t posix_read_tags(
 	const struct engine *engine, struct wire_view data, bool *ret_known);
-/* Does the response have the context, and what is in it? */
-bool posix_answers(const struct engine *engine, bool asked, bool known);
+/* How often the response has the context, and what is in it. */
+unsigned int posix_answers(const struct engine *engine, bool asked, bool known);
 struct wire_view posix_answered_tags(struct request *req);
 /* Broken: a tag disturbs dialects that have no contexts. */
 bool posix_disturbs(struct wire_view pdu);
 struct wire_view posix_tag(void);
 bool posix_is_tag(struct wire_view name);
+/* Is the tag anywhere in the contexts of a CREATE? */
+bool posix_tag_within(struct wire_view contexts);
 /* May opens of this request be POSIX opens? */
 bool posix_possible(const struct request *req);
 /* Is the request one on a POSIX open? */

@@ -3,6 +3,9 @@
  * Information class 0x64 in its three shapes: of a file, of a directory entry
  * and of the file system. spec/posix.adoc, POSIX-FSCC 2.2.1, 2.3.1
  */
+#include <string.h>
+#include <sys/stat.h>
+
 #include "engine/fileops.h"
 #include "engine/posix.h"
 
@@ -46,6 +49,28 @@ static uint32_t info_attributes(const struct files_stat *stat)
 	return attributes;
 }
 
+/* What broken rules tell of links and special files, and of numbers. */
+static void info_spoil(
+	const struct files_stat *stat, struct file_posix_information *info)
+{
+	if (S_ISLNK(stat->mode) && !RULE(PSX_LINK_0030)) {
+		info->end_of_file = 0;
+	}
+	if (posix_is_special(stat) && !RULE(PSX_LINK_0036)) {
+		info->posix_mode |= 0777;
+	}
+	if ((S_ISCHR(stat->mode) || S_ISBLK(stat->mode)) &&
+		!RULE(PSX_INFO_0019)) {
+		info->device++;
+	}
+	if (!RULE(PSX_INFO_0018)) {
+		info->inode &= ~0xffull;
+	}
+	if (!(stat->mode & 0222) && !RULE(PSX_INFO_0020)) {
+		info->file_attributes |= FILE_ATTRIBUTE_READONLY;
+	}
+}
+
 /* What the class tells, in a query and in a listing. */
 static struct file_posix_information info_of(const struct files_stat *stat)
 {
@@ -66,6 +91,7 @@ static struct file_posix_information info_of(const struct files_stat *stat)
 		.posix_mode = posix_mode(stat),
 	};
 
+	info_spoil(stat, &info);
 	if (!RULE(PSX_INFO_0013)) {
 		info.end_of_file = stat->allocation + 1;
 	}
@@ -78,11 +104,20 @@ static struct file_posix_information info_of(const struct files_stat *stat)
 static void info_of_open(
 	const struct open *open, struct file_posix_information *info)
 {
+	const char *slash = strrchr(open->link->path, '/');
+	const char *name = slash ? slash + 1 : open->link->path;
+
 	if (!RULE(PSX_HARDLINK_0003)) {
 		info->number_of_links = open->nlink;
 	}
 	if (open->link->gone && !RULE(PSX_DELETE_0021)) {
 		info->number_of_links++;
+	}
+	if (name[0] && !RULE(PSX_INFO_0017)) {
+		info->inode += (uint8_t)name[strlen(name) - 1];
+	}
+	if (name[0] == '.' && !RULE(PSX_INFO_0021)) {
+		info->file_attributes |= FILE_ATTRIBUTE_HIDDEN;
 	}
 	if (open->written && !RULE(PSX_TIME_0003)) {
 		info->last_write_time = open->write_time;

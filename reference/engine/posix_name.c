@@ -28,6 +28,9 @@ static bool link_used_by(const struct file *file, const struct file_link *link,
 bool posix_name_goes(const struct file *file, const struct file_link *link,
 	const struct open *closing)
 {
+	if (file->special && !RULE(PSX_DELETE_0017)) {
+		return false;
+	}
 	if (file_link_used(file, link, NULL, false)) {
 		return closing->posix && !RULE(PSX_DELETE_0010);
 	}
@@ -178,6 +181,10 @@ uint32_t posix_rename_check(
 	if (!link && !RULE(PSX_RENAME_0012) &&
 		strcmp(path, open->link->path) == 0) {
 		return STATUS_OBJECT_NAME_COLLISION;
+	}
+	if (open->file->special &&
+		!(link ? RULE(PSX_HARDLINK_0008) : RULE(PSX_RENAME_0023))) {
+		return STATUS_NOT_SUPPORTED;
 	}
 	target = file_at(req->engine, open_port(open), path, true);
 	return replace && target ? posix_replace_check(open, target, link)

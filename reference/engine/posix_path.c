@@ -144,7 +144,9 @@ static uint32_t posix_check_component(
 					  : POSIX_COMPONENT_MAX - 1;
 
 	if (n == 0) {
-		return STATUS_OBJECT_NAME_INVALID;
+		return use != POSIX_NAME_RENAME || RULE(PSX_RENAME_0024)
+			       ? STATUS_OBJECT_NAME_INVALID
+			       : STATUS_INVALID_PARAMETER;
 	}
 	if (name_is_dots(name, n)) {
 		return use != POSIX_NAME_RENAME || RULE(PSX_RENAME_0004)

@@ -130,6 +130,11 @@ static void set_basic(struct request *req)
 	struct file_basic_information *basic = &work->basic;
 	bool directory = req->open->file->directory;
 
+	if (req->open->posix && req->open->file->special &&
+		!RULE(PSX_TIME_0006)) {
+		set_info_reply(req, STATUS_SUCCESS);
+		return;
+	}
 	if (file_basic_information_decode(work->body.buffer, basic) < 0) {
 		set_info_reply(req, RULE(CORE_SETINFO_0002)
 					    ? STATUS_INFO_LENGTH_MISMATCH

@@ -73,6 +73,12 @@ static void rename_done(struct files_op *op)
 	if (!work->link && !work->stream) {
 		file_moved(req->engine, op->port, work->from, op->actual_name);
 	}
+	if (req->open->posix && !work->link && !RULE(PSX_RENAME_0013) &&
+		strcmp(op->actual_name, work->name.path) != 0) {
+		/* Broken: the other name of the file is in the way. */
+		set_info_reply(req, STATUS_OBJECT_NAME_COLLISION);
+		return;
+	}
 	if (work->link) {
 		file_lost_name(req->engine, op->port, op->actual_name, file);
 	}
@@ -238,6 +244,21 @@ static uint32_t rename_check(struct request *req)
 	return rename_check_directory(req, port);
 }
 
+/* Broken: a link is not replaced. */
+static void rename_target_known(struct files_op *op)
+{
+	struct request *req = op->ctx;
+	const struct rename_work *work = req->work;
+
+	if (op->result == -ELOOP) {
+		set_info_reply(req, STATUS_OBJECT_NAME_COLLISION);
+		return;
+	}
+	op->node = req->open->node;
+	request_submit(
+		req, work->link ? FILES_LINK : FILES_RENAME, rename_done);
+}
+
 void set_info_rename(
 	struct request *req, uint8_t info_class, struct wire_view buffer)
 {
@@ -277,6 +298,12 @@ void set_info_rename(
 			req->open, work->name.path, work->link, work->replace);
 	}
 	req->op.open.nocase = true;
+	if (req->open->posix && work->replace && !RULE(PSX_RENAME_0018)) {
+		req->op.posix = true;
+		req->op.open = (struct files_open){0};
+		request_submit(req, FILES_LOOKUP, rename_target_known);
+		return;
+	}
 	if (!RULE(CORE_SETINFO_0023) ||
 		(req->open->posix && !work->link &&
 			posix_same_name(req->open, work->name.path))) {

@@ -158,12 +158,12 @@ struct share {
  * one by one. [MS-FSA] 2.1.1.5 */
 struct file_link {
 	struct list_link in_file;
-	char *path;           /* as on disk, changes on rename */
-	bool delete_pending;  /* it goes when its opens allow that */
-	bool gone;            /* deleted or replaced: no name any more */
+	char *path;          /* as on disk, changes on rename */
+	bool delete_pending; /* it goes when its opens allow that */
+	bool gone;           /* deleted or replaced: no name any more */
 	bool replaced;
 	const struct open *marker; /* who marked it; to compare only */
-	unsigned int holders; /* opens and closings */
+	unsigned int holders;      /* opens and closings */
 };
 
 /*
@@ -177,8 +177,8 @@ struct file {
 	uint64_t device, inode;
 	char *stream; /* NULL: unnamed data */
 	bool directory;
-	bool special;      /* a link, pipe, socket or device */
-	struct list links; /* struct file_link */
+	bool special;           /* a link, pipe, socket or device */
+	struct list links;      /* struct file_link */
 	unsigned int holders;   /* closings under way */
 	struct closing *doomed; /* deletion that waits for streams to close */
 	struct list opens;      /* by in_file */

@@ -87,6 +87,9 @@ static void answer(struct request *req, struct tree *tree)
 			RULE(CORE_TREE_0008) ? tree->maximal_access : 0,
 	};
 
+	if (req->conn->posix && !RULE(PSX_TREE_0004)) {
+		body.share_flags |= SMB2_SHAREFLAG_FORCE_LEVELII_OPLOCK;
+	}
 	if (share->encrypt && conn_is_3x(req->conn) &&
 		(!req->conn->accepts_transport || !RULE(QUIC_CAPS_0010)) &&
 		RULE(CORE_ENCRYPT_0018)) {

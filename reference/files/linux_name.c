@@ -14,6 +14,7 @@
 
 #include "files/linux_share.h"
 #include "files/reparse.h"
+#include "ports/rule.h"
 #include "ports/text.h"
 #include "wire/all.h"
 
@@ -666,7 +667,7 @@ static int lx_unlink_name(struct lx_share *share, struct files_node *node)
 		free(path);
 		return dir;
 	}
-	if (!lx_is_node(dir, name, node)) {
+	if (!lx_is_node(dir, name, node) && RULE(PSX_DELETE_0023)) {
 		r = -ENOENT;
 	} else if (unlinkat(dir, name, S_ISDIR(node->mode) ? AT_REMOVEDIR : 0) <
 		   0) {

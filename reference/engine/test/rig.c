@@ -418,6 +418,9 @@ static void add_context(struct wire_buf *out, size_t *last, uint16_t type,
 		       &smb2_negotiate_context_type, &context, out, last) == 0);
 }
 
+const uint8_t rig_posix_tag[16] = {0x93, 0xad, 0x25, 0x50, 0x9c, 0xb4, 0x11,
+	0xe7, 0xb4, 0x23, 0x83, 0xde, 0x96, 0x8b, 0xcd, 0x7c};
+
 static uint32_t negotiate_311(struct rig *rig, unsigned int i,
 	struct smb2_negotiate_request *body, uint16_t cipher, uint16_t signing)
 {
@@ -438,6 +441,11 @@ static uint32_t negotiate_311(struct rig *rig, unsigned int i,
 	if (rig->offer_transport) {
 		wire_put32(data, rig->transport_flags);
 		add_context(&out, &last, SMB2_TRANSPORT_CAPABILITIES, data, 4);
+		body->negotiate_context_count++;
+	}
+	if (rig->offer_posix) {
+		add_context(&out, &last, SMB2_POSIX_EXTENSIONS_AVAILABLE,
+			rig_posix_tag, sizeof(rig_posix_tag));
 		body->negotiate_context_count++;
 	}
 	body->negotiate_context_list = wire_view_of(list, out.n);

@@ -16,6 +16,9 @@
 #include "wire/all.h"
 
 #define RIG_LINKS 4
+
+extern const uint8_t rig_posix_tag[16];
+
 #define RIG_MESSAGE 140000
 
 struct rig_link {
@@ -48,8 +51,9 @@ struct rig {
 	uint64_t now;
 	unsigned int random;
 	bool quiet;
-	bool secure;              /* what rig_accept() makes: links like QUIC */
-	bool offer_transport;     /* rig_negotiate() sends SMB2_TRANSPORT_ */
+	bool secure;          /* what rig_accept() makes: links like QUIC */
+	bool offer_posix;     /* rig_negotiate() names the UNIX extensions */
+	bool offer_transport; /* rig_negotiate() sends SMB2_TRANSPORT_ */
 	uint32_t transport_flags; /* _CAPABILITIES with these flags */
 	struct rig_link links[RIG_LINKS];
 };
