@@ -215,8 +215,7 @@ void quic_accept_datagram(struct quic_listener *listener,
 	int r = ngtcp2_pkt_decode_version_cid(&found, p, n, QUIC_CID_BYTES);
 
 	if (r == NGTCP2_ERR_VERSION_NEGOTIATION) {
-		if ((n >= QUIC_INITIAL_MIN || !RULE(QUIC_CONNECT_0008)) &&
-			RULE(QUIC_CONNECT_0006)) {
+		if (n >= QUIC_INITIAL_MIN && RULE(QUIC_CONNECT_0006)) {
 			send_versions(listener, path, &found);
 		}
 		return;

@@ -300,7 +300,9 @@ bool quic_conn_bury(struct quic_conn *conn)
 		quic->ready--;
 		quic->user.gone(user);
 	}
-	if (!quic_ep_is_done(conn->ep) || conn->dirty) {
+	/* A server that ends answers no stragglers. */
+	if (conn->dirty || !(quic_ep_is_done(conn->ep) ||
+				   (quic->stopping && conn->over))) {
 		return false;
 	}
 	finish(conn);

@@ -70,6 +70,7 @@ static void start_close(struct quic_ep *ep)
 	ep->phase =
 		RULE(QUIC_CLOSE_0002) ? QUIC_PHASE_CLOSING : QUIC_PHASE_DONE;
 	ep->close_due = true;
+	ep->deadline = UINT64_MAX; /* until it has been written */
 	ep->stash_size = 0;
 }
 

@@ -105,6 +105,7 @@ static void fill_settings(
 	ret_settings->initial_ts = ep->now;
 	ret_settings->handshake_timeout = ep->config.handshake_ns;
 	ret_settings->max_tx_udp_payload_size = ep->config.packet_max;
+	ret_settings->ack_thresh = QUIC_ACK_EVERY;
 	ret_settings->no_pmtud = ep->config.no_pmtud;
 	if (ep->config.window >= QUIC_WINDOW) {
 		ret_settings->max_window = QUIC_WINDOW_MAX;

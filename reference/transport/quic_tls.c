@@ -565,7 +565,7 @@ int quic_tls_session(struct quic_tls *tls, struct quic_tls_peer *peer,
 	gnutls_session_t s;
 	unsigned int flags =
 		tls->server ? GNUTLS_SERVER | GNUTLS_NO_AUTO_SEND_TICKET
-			    : GNUTLS_CLIENT;
+			    : GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT;
 	int r;
 
 	if (tls->server && !RULE(QUIC_CONNECT_0012)) {
