@@ -13,7 +13,9 @@
 #include "transport/quic_compat.h"
 #include "transport/quic_internal.h"
 
-#define RESET_MIN 43 /* shorter ones could be resets themselves */
+/* RFC 9000, section 10.3: unlike a packet of ours, and ever shorter. */
+#define RESET_MIN 24
+#define RESET_FILLER 40
 
 static ngtcp2_cid cid_of(const uint8_t *p, size_t n)
 {
@@ -60,22 +62,23 @@ static void send_versions(struct quic_listener *listener,
 	quic_send_go(send, n > 0 ? (size_t)n : 0, (size_t)n, path, 0);
 }
 
+/* One byte shorter than what it answers, or a usual length. */
 static void send_reset(struct quic_listener *listener,
 	const struct quic_path *path, const uint8_t *p, size_t size)
 {
-	ngtcp2_cid cid = cid_of(p + 1, QUIC_CID_BYTES);
-	uint8_t token[16], filler[QUIC_PACKET_MAX];
+	ngtcp2_cid cid;
+	uint8_t token[16], filler[RESET_FILLER];
 	size_t filler_size = size - 1 - sizeof(token);
 	struct quic_send *send;
-	ngtcp2_ssize n;
+	ngtcp2_ssize n = -1;
 
 	if (size < RESET_MIN || !may_answer(listener->quic) ||
 		(send = quic_send_take(listener)) == NULL) {
 		return;
 	}
-	filler_size = filler_size < 64 ? filler_size - 1 : 64;
+	cid = cid_of(p + 1, QUIC_CID_BYTES);
+	filler_size = filler_size < RESET_FILLER ? filler_size : RESET_FILLER;
 	gnutls_rnd(GNUTLS_RND_NONCE, filler, filler_size);
-	n = -1;
 	if (ngtcp2_crypto_generate_stateless_reset_token(
 		    token, listener->quic->secret, 32, &cid) == 0) {
 		n = ngtcp2_pkt_write_stateless_reset(send->bytes,

@@ -336,24 +336,6 @@ static int stream_reset_cb(ngtcp2_conn *conn, int64_t id, uint64_t size,
 	return 0;
 }
 
-static int stop_sending_cb(ngtcp2_conn *conn, int64_t id, uint64_t code,
-	void *user, void *stream_user)
-{
-	struct quic_ep *ep = user;
-	struct quic_stream *stream = quic_stream_find(ep, id);
-
-	(void)conn;
-	(void)code;
-	(void)stream_user;
-	if (stream != NULL) {
-		stream->writable = false;
-	}
-	if (id == ep->stream && RULE(QUIC_STREAM_0008)) {
-		ep->stream_over = true;
-	}
-	return 0;
-}
-
 static int stateless_reset_cb(
 	ngtcp2_conn *conn, const ngtcp2_pkt_stateless_reset *reset, void *user)
 {
@@ -387,7 +369,6 @@ void quic_ep_set_callbacks(ngtcp2_callbacks *ret_callbacks, bool server)
 		.stream_open = stream_open_cb,
 		.stream_close = stream_close_cb,
 		.stream_reset = stream_reset_cb,
-		.stream_stop_sending = stop_sending_cb,
 		.recv_stateless_reset = stateless_reset_cb,
 	};
 	if (server) {

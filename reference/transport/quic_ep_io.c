@@ -171,6 +171,11 @@ static ngtcp2_ssize write_packet(struct quic_ep *ep, uint8_t *p, size_t cap,
 		if (stream != NULL &&
 			(n == NGTCP2_ERR_STREAM_SHUT_WR ||
 				n == NGTCP2_ERR_STREAM_NOT_FOUND)) {
+			/* ngtcp2 says nothing of STOP_SENDING but this. */
+			if (stream->id == ep->stream &&
+				RULE(QUIC_STREAM_0008)) {
+				ep->stream_over = true;
+			}
 			quic_stream_drop(stream);
 			continue;
 		}
