@@ -48,7 +48,7 @@ CHECKS += check-trace
 # The documents to read. The margins show tests and the results that are
 # committed; the layouts come from the emitters of tools/wiregen.
 DOCS      := $(OUT)/docs
-DOC_NAMES := conventions core posix quic
+DOC_NAMES := conventions core posix leases dirlease quic
 DOC_FILES := $(DOC_NAMES:%=spec/%.adoc)
 DOC_WIRE  := $(GEN)/spec
 DOC_TOOLS := $(wildcard spec/ext/* spec/theme/* spec/*/decisions.yaml)
