@@ -7,3 +7,4 @@ $(eval $(call unit_test,transport_tcp,reference/transport/test/tcp_test.c,transp
 # Endpoints against each other, in memory.
 QUIC_RIG := reference/transport/test/quic_rig.c
 $(eval $(call unit_test,transport_quic_ep,reference/transport/test/quic_ep_test.c $(QUIC_RIG),transport ports rules,$(QUIC_LINK)))
+$(eval $(call unit_test,transport_quic_server,reference/transport/test/quic_server_test.c,transport ports rules,$(QUIC_LINK)))

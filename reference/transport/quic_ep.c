@@ -479,7 +479,6 @@ void quic_ep_figures(struct quic_ep *ep, struct quic_ep_figures *ret_figures)
 	ret_figures->smoothed_rtt_ns = numbers.smoothed_rtt;
 	ret_figures->cwnd = numbers.cwnd;
 	ret_figures->resumed = gnutls_session_is_resumed(ep->tls) != 0;
-	ret_figures->early_data =
-		gnutls_record_get_max_early_data_size(ep->tls);
+	ret_figures->early_data = quic_tls_early_data(ep->config.tls);
 	peer_figures(ep, ret_figures);
 }

@@ -16,6 +16,7 @@
 #define ALPN "smb"
 #define ALERT_ACCESS_DENIED 49
 #define EXTENSION_ALPN 16
+#define EARLY_DATA 42 /* the extension; RFC 8446, section 4.2 */
 #define TICKET_REQUEST 58
 #define PRIORITY \
 	"NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:" \
@@ -259,6 +260,11 @@ bool quic_tls_can_resume(const struct quic_tls *tls)
 	return tls->resume.data != NULL;
 }
 
+uint32_t quic_tls_early_data(const struct quic_tls *tls)
+{
+	return tls->early_data;
+}
+
 bool quic_tls_is_smb(gnutls_session_t session)
 {
 	gnutls_datum_t chosen;
@@ -469,6 +475,30 @@ static int verify_client(gnutls_session_t session)
 	return r;
 }
 
+static uint16_t big_endian16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+/* The early_data extension of a NewSessionTicket; 0 without one. RFC 8446,
+ * sections 4.2.10 and 4.6.1 */
+static uint32_t early_data_in(const gnutls_datum_t *message)
+{
+	const uint8_t *p = message->data;
+	size_t n = message->size, at = 8;
+
+	/* Behind lifetime and age: nonce, ticket, extensions. */
+	at += at < n ? 1u + p[at] : n;
+	at += at + 2 <= n ? 2u + big_endian16(p + at) : n;
+	for (at += 2; at + 4 <= n; at += 4u + big_endian16(p + at + 2)) {
+		if (big_endian16(p + at) == EARLY_DATA && at + 8 <= n) {
+			return (uint32_t)big_endian16(p + at + 4) << 16 |
+			       big_endian16(p + at + 6);
+		}
+	}
+	return 0;
+}
+
 /* A ticket of the server: kept for the next connection. */
 static int got_ticket(gnutls_session_t session, unsigned int type,
 	unsigned int when, unsigned int incoming, const gnutls_datum_t *message)
@@ -478,7 +508,9 @@ static int got_ticket(gnutls_session_t session, unsigned int type,
 
 	(void)type;
 	(void)when;
-	(void)message;
+	if (incoming) {
+		tls->early_data = early_data_in(message);
+	}
 	if (incoming && gnutls_session_get_data2(session, &data) == 0) {
 		gnutls_free(tls->resume.data);
 		tls->resume = data;

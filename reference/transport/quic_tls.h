@@ -78,6 +78,8 @@ void quic_tls_offer_ticket(struct quic_tls *tls, gnutls_session_t session);
 
 /* Client: takes up what an earlier connection to the same server left. */
 bool quic_tls_can_resume(const struct quic_tls *tls);
+/* Bytes of early data that the server's last ticket permits, 0 as a rule. */
+uint32_t quic_tls_early_data(const struct quic_tls *tls);
 
 /* quic_cert.c: a key and a certificate for this machine, in memory. */
 int quic_cert_make(gnutls_x509_privkey_t *ret_key, gnutls_x509_crt_t *ret_crt);

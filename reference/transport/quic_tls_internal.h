@@ -19,6 +19,7 @@ struct quic_tls {
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priority;
 	gnutls_datum_t ticket_key, resume;
+	uint32_t early_data; /* bytes that the last ticket permits */
 	bool server, self_made, insecure, require_client, skip_access;
 	char fingerprint[QUIC_FINGERPRINT_TEXT];
 	char wanted[QUIC_FINGERPRINT_TEXT]; /* of the server */
