@@ -107,7 +107,7 @@ CONF_TEST(posix, two_appenders,
 		sent[2 * i + 1] = append_later(g, 'g');
 	}
 	for (int i = 0; i < 2 * RECORDS; i++) {
-		need_ok(t, peer_wait(sent[i]));
+		stop_ok(t, peer_wait(sent[i]), PSX_APPEND_0005);
 	}
 	struct file *h = need_posix_open(a, "x", FILE_READ_DATA);
 	struct reply *r = file_read(h, 0, 4 * RECORDS * RECORD);
@@ -170,7 +170,7 @@ CONF_TEST(posix, reading, "an append open with FILE_READ_DATA reads anywhere",
 	make_x(a);
 	struct file *f =
 		need_posix_open(a, "x", FILE_READ_DATA | FILE_APPEND_DATA);
-	need_ok(t, file_write(f, END, "abc", 3));
+	stop_ok(t, file_write(f, END, "abc", 3), PSX_APPEND_0007);
 	struct reply *r = file_read(f, 8, 5);
 	check_bytes(t, r, read_data(r), text_bytes("89abc"), "Data",
 		PSX_APPEND_0007);

@@ -452,13 +452,15 @@ static const struct {
 CONF_TABLE(posix, newcomer_is_not_meant, newcomer_rows,
 	"renaming or linking an unlinked file does not touch the object that "
 	"has its name now",
-	RULES(PSX_DELETE_0024), NEEDS(POSIX_EXTENSIONS))
+	RULES(PSX_DELETE_0022, PSX_DELETE_0024), NEEDS(POSIX_EXTENSIONS))
 {
 	struct peer *a = posix_client(t), *b = posix_client(t);
 	make_x(a);
 	struct file *f = need_posix(b, "x", 0, NULL);
 	need_ok(t, posix_unlink(a, "x"));
-	posix_make_file(a, "x", 0644);
+	struct reply *new = open_new(a, "x");
+	stop_ok(t, new, PSX_DELETE_0022);
+	need_ok(t, file_close(file_of(new)));
 	struct reply *r = row->link ? posix_link(f, "y", false)
 				    : posix_rename(f, "y", false);
 	check_status(t, r, STATUS_OBJECT_NAME_NOT_FOUND, PSX_DELETE_0024);
@@ -468,13 +470,15 @@ CONF_TABLE(posix, newcomer_is_not_meant, newcomer_rows,
 
 CONF_TEST(posix, marked_unlinked_file,
 	"an unlinked file can be marked for deletion again, without effect",
-	RULES(PSX_DELETE_0023), NEEDS(POSIX_EXTENSIONS))
+	RULES(PSX_DELETE_0022, PSX_DELETE_0023), NEEDS(POSIX_EXTENSIONS))
 {
 	struct peer *a = posix_client(t), *b = posix_client(t);
 	make_x(a);
 	struct file *f = need_posix(b, "x", 0, NULL);
 	need_ok(t, posix_unlink(a, "x"));
-	posix_make_file(a, "x", 0644);
+	struct reply *new = open_new(a, "x");
+	stop_ok(t, new, PSX_DELETE_0022);
+	need_ok(t, file_close(file_of(new)));
 	posix_mark(f, true);
 	need_ok(t, file_close(f));
 	check_ok(t, kind_look(a, P, "x"), PSX_DELETE_0023);

@@ -205,7 +205,7 @@ static const struct {
 
 CONF_TABLE(posix, unparsed, unparsed_rows,
 	"UnparsedPathLength counts what follows the link, with its slash",
-	RULES(PSX_LINK_0012), NEEDS(POSIX_EXTENSIONS))
+	RULES(PSX_LINK_0007, PSX_LINK_0012), NEEDS(POSIX_EXTENSIONS))
 {
 	struct smb2_symlink_error_response e = {0};
 	struct peer *a = posix_client(t);
@@ -214,7 +214,7 @@ CONF_TABLE(posix, unparsed, unparsed_rows,
 	struct reply *r =
 		posix_open(a, test_text(t, "%s%s", row->link, row->rest),
 			FILE_READ_ATTRIBUTES, 0);
-	need_status(t, r, STATUS_STOPPED_ON_SYMLINK);
+	stop_status(t, r, STATUS_STOPPED_ON_SYMLINK, PSX_LINK_0007);
 	stop(t, r, symlink_error(r, &e), PSX_LINK_0012,
 		"a Symbolic Link Error Response");
 	check_number(t, r, e.unparsed_path_length, row->unparsed,
@@ -222,8 +222,8 @@ CONF_TABLE(posix, unparsed, unparsed_rows,
 }
 
 CONF_TEST(posix, first_of_two_links,
-	"of two links on the way the first is reported", RULES(PSX_LINK_0012),
-	NEEDS(POSIX_EXTENSIONS))
+	"of two links on the way the first is reported",
+	RULES(PSX_LINK_0007, PSX_LINK_0012), NEEDS(POSIX_EXTENSIONS))
 {
 	struct smb2_symlink_error_response e = {0};
 	struct peer *a = posix_client(t);
@@ -231,7 +231,7 @@ CONF_TEST(posix, first_of_two_links,
 	posix_symlink(a, "link", "d");
 	posix_symlink(a, "d/link", "..");
 	struct reply *r = posix_open(a, "link/link/x", FILE_READ_ATTRIBUTES, 0);
-	need_status(t, r, STATUS_STOPPED_ON_SYMLINK);
+	stop_status(t, r, STATUS_STOPPED_ON_SYMLINK, PSX_LINK_0007);
 	stop(t, r, symlink_error(r, &e), PSX_LINK_0012,
 		"a Symbolic Link Error Response");
 	check_number(t, r, e.unparsed_path_length, 14, "UnparsedPathLength",
