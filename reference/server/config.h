@@ -31,7 +31,9 @@ struct config_access {
 
 /* SMB over QUIC; without a certificate one is made. */
 struct config_quic {
-	char *certificate, *key, *ca;
+	char *certificates[QUIC_CERTIFICATES], *keys[QUIC_CERTIFICATES];
+	unsigned int certificate_count;
+	char *ca;
 	bool require_client, skip_access, no_offload;
 	struct config_access allow, deny;
 	enum quic_retry retry;

@@ -400,11 +400,16 @@ static int open_quic(struct server *server)
 {
 	const struct config *config = server->config;
 	const struct config_quic *quic = &config->quic;
-	const struct quic_tls_server tls = {quic->certificate, quic->key,
-		quic->ca, quic->require_client, quic->skip_access,
-		(const char *const *)quic->allow.entries,
-		(const char *const *)quic->deny.entries, quic->allow.count,
-		quic->deny.count};
+	struct quic_tls_server tls = {
+		.file_count = quic->certificate_count,
+		.ca = quic->ca,
+		.require_client = quic->require_client,
+		.skip_access = quic->skip_access,
+		.allow = (const char *const *)quic->allow.entries,
+		.deny = (const char *const *)quic->deny.entries,
+		.allow_count = quic->allow.count,
+		.deny_count = quic->deny.count,
+	};
 	const struct quic_user user = {
 		server, conn_accepted, conn_input, conn_gone, log_line};
 	const struct quic_limits limits = {
@@ -416,8 +421,13 @@ static int open_quic(struct server *server)
 		.no_offload = quic->no_offload,
 	};
 	char error[256];
-	int r = quic_tls_server_create(&tls, &server->tls, error);
+	int r;
 
+	for (unsigned int i = 0; i < quic->certificate_count; i++) {
+		tls.files[i] = (struct quic_tls_file){
+			quic->certificates[i], quic->keys[i]};
+	}
+	r = quic_tls_server_create(&tls, &server->tls, error);
 	if (r < 0) {
 		log_event(LOG_ERROR, "quic.failed", "why=\"%s\"", error);
 		return r;

@@ -608,7 +608,8 @@ const struct config_option config_options[] = {
 		"ends",
 		set_stall},
 	{"quic-certificate", "FILE",
-		"PEM, for SMB over QUIC; without it one is made",
+		"PEM, for SMB over QUIC; repeatable; without it one is "
+		"made",
 		config_quic_certificate},
 	{"quic-key", "FILE", "PEM; without it, in the certificate's file",
 		config_quic_key},

@@ -36,15 +36,28 @@ static int set_bool(bool *flag, const char *value, const char **ret_why)
 int config_quic_certificate(
 	struct config *config, const char *value, const char **ret_why)
 {
-	(void)ret_why;
-	return set_text(&config->quic.certificate, value);
+	struct config_quic *quic = &config->quic;
+
+	if (quic->certificate_count == QUIC_CERTIFICATES) {
+		*ret_why = "too many certificates";
+		return -E2BIG;
+	}
+	quic->certificates[quic->certificate_count] = NULL;
+	quic->keys[quic->certificate_count] = NULL;
+	return set_text(&quic->certificates[quic->certificate_count++], value);
 }
 
+/* Of the certificate named before it. */
 int config_quic_key(
 	struct config *config, const char *value, const char **ret_why)
 {
-	(void)ret_why;
-	return set_text(&config->quic.key, value);
+	struct config_quic *quic = &config->quic;
+
+	if (quic->certificate_count == 0) {
+		*ret_why = "quic-certificate comes first";
+		return -EINVAL;
+	}
+	return set_text(&quic->keys[quic->certificate_count - 1], value);
 }
 
 int config_quic_ca(
@@ -136,8 +149,10 @@ static void finish_access(struct config_access *access)
 
 void config_quic_finish(struct config *config)
 {
-	free(config->quic.certificate);
-	free(config->quic.key);
+	for (unsigned int i = 0; i < config->quic.certificate_count; i++) {
+		free(config->quic.certificates[i]);
+		free(config->quic.keys[i]);
+	}
 	free(config->quic.ca);
 	finish_access(&config->quic.allow);
 	finish_access(&config->quic.deny);

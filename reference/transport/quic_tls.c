@@ -145,10 +145,11 @@ static int set_up_server(struct quic_tls *tls,
 	tls->server = true;
 	tls->require_client = server->require_client;
 	tls->skip_access = server->skip_access;
-	r = server->certificate != NULL
-		    ? load_certificate(
-			      tls, server->certificate, server->key, error)
-		    : make_certificate(tls, error);
+	r = server->file_count == 0 ? make_certificate(tls, error) : 0;
+	for (unsigned int i = 0; i < server->file_count && r == 0; i++) {
+		r = load_certificate(tls, server->files[i].certificate,
+			server->files[i].key, error);
+	}
 	if (r == 0 && server->ca != NULL) {
 		r = load_ca(tls, server->ca, error);
 	} else if (r == 0 && server->require_client) {
@@ -487,9 +488,12 @@ static uint32_t early_data_in(const gnutls_datum_t *message)
 	const uint8_t *p = message->data;
 	size_t n = message->size, at = 8;
 
-	/* Behind lifetime and age: nonce, ticket, extensions. */
-	at += at < n ? 1u + p[at] : n;
-	at += at + 2 <= n ? 2u + big_endian16(p + at) : n;
+	if (n >= 2 && n == 2u + big_endian16(p)) {
+		at = 0; /* GnuTLS took what comes before */
+	} else {        /* behind lifetime and age: nonce, ticket */
+		at += at < n ? 1u + p[at] : n;
+		at += at + 2 <= n ? 2u + big_endian16(p + at) : n;
+	}
 	for (at += 2; at + 4 <= n; at += 4u + big_endian16(p + at + 2)) {
 		if (big_endian16(p + at) == EARLY_DATA && at + 8 <= n) {
 			return (uint32_t)big_endian16(p + at + 4) << 16 |

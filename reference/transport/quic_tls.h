@@ -14,15 +14,22 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
+#define QUIC_CERTIFICATES 16
 #define QUIC_FINGERPRINT_TEXT 65 /* SHA-256 in hexadecimal, and its end */
 
 struct quic_tls;
 
 /* An entry of an access control list: "sha256:HEX" of a certificate, or
  * "issuer:NAME", an X.500 name as RFC 4514 writes it. */
+struct quic_tls_file {
+	const char *certificate, *key; /* PEM; key NULL: in the same file */
+};
+
 struct quic_tls_server {
-	/* PEM files; both NULL: a certificate is made for names. */
-	const char *certificate, *key;
+	/* The one for the name that the client asks for is taken, or the
+	 * first. None: one is made. */
+	struct quic_tls_file files[QUIC_CERTIFICATES];
+	unsigned int file_count;
 	const char *ca; /* PEM, who signs client certificates */
 	bool require_client;
 	bool skip_access; /* every valid client certificate is enough */

@@ -1,0 +1,256 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""smb3xd and smb3x over QUIC: certificates of both sides, names, lists.
+
+SMB3X_BIN names the folder with smb3xd and smb3x.
+"""
+import datetime
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+BIN = pathlib.Path(os.environ.get('SMB3X_BIN', 'build/bin'))
+SMB3XD, SMB3X = str(BIN / 'smb3xd'), str(BIN / 'smb3x')
+NOW = datetime.datetime.utcnow()
+DAY = datetime.timedelta(days=1)
+SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+
+
+def name_of(text):
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+class Authority:
+    """Signs certificates and writes them to files."""
+
+    def __init__(self, folder, name):
+        self.folder, self.name = folder, name
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        builder = self.builder(name_of(name), self.key.public_key(), 30)
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        self.certificate = builder.sign(self.key, hashes.SHA256())
+        self.path = folder / f'{name}.pem'
+        self.path.write_bytes(self.certificate.public_bytes(
+            serialization.Encoding.PEM))
+
+    def builder(self, subject, key, days):
+        return (x509.CertificateBuilder().subject_name(subject)
+                .issuer_name(name_of(self.name)).public_key(key)
+                .serial_number(x509.random_serial_number())
+                .not_valid_before(NOW - 40 * DAY)
+                .not_valid_after(NOW + days * DAY))
+
+    def issue(self, name, use, names=(), days=30):
+        """One file with certificate and key; its path."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = self.builder(name_of(name), key.public_key(), days)
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(
+                [x509.DNSName(n) for n in names]), critical=False)
+        builder = builder.add_extension(
+            x509.ExtendedKeyUsage([use]), critical=False)
+        certificate = builder.sign(self.key, hashes.SHA256())
+        path = self.folder / f'{name}.pem'
+        path.write_bytes(
+            certificate.public_bytes(serialization.Encoding.PEM)
+            + key.private_bytes(serialization.Encoding.PEM,
+                                serialization.PrivateFormat.PKCS8,
+                                serialization.NoEncryption()))
+        return path
+
+    @staticmethod
+    def fingerprint(path):
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+@pytest.fixture(name='good')
+def good_fixture(tmp_path):
+    return Authority(tmp_path, 'good')
+
+
+@pytest.fixture(name='start')
+def start_fixture(tmp_path):
+    share = tmp_path / 'share'
+    share.mkdir()
+    running = []
+
+    def start(*arguments):
+        log = open(tmp_path / 'log', 'wb')
+        process = subprocess.Popen(
+            [SMB3XD, '--listen', 'quic:127.0.0.1:0', '--share',
+             f'data={share}', '--user', 'tester:secret', *map(str, arguments)],
+            stdout=subprocess.PIPE, stderr=log, text=True)
+        log.close()
+        running.append(process)
+        line = process.stdout.readline()
+        assert line.startswith('smb3xd: listening on quic:127.0.0.1:'), line
+        port = int(line.rsplit(':', 1)[1])
+        line = process.stdout.readline()
+        if 'certificate' not in line:
+            line = process.stdout.readline()
+        return port, re.fullmatch(
+            'smb3xd: certificate sha256:([0-9a-f]{64})\n', line).group(1)
+
+    yield start
+    for process in running:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        process.stdout.close()
+
+
+def enter(port, *arguments, host='localhost', command='info', code=0):
+    done = subprocess.run(
+        [SMB3X, '-q', '--transport', 'quic', *map(str, arguments), command,
+         f'smb://tester:secret@{host}:{port}/data'],
+        capture_output=True, text=True, timeout=30)
+    assert (done.returncode == 0) == (code == 0), done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def refused(port, *arguments, **options):
+    return enter(port, *arguments, code=1, **options)
+
+
+def test_the_certificate_made_is_checked(start):
+    port, fingerprint = start()
+    assert 'not trusted' in refused(port).lower()
+    assert 'dialect 0x0311' in enter(port, '--fingerprint', fingerprint)
+    enter(port, '--insecure')
+    colons = ':'.join(re.findall('..', fingerprint.upper()))
+    enter(port, '--fingerprint', colons)
+    assert 'fingerprint' in refused(port, '--fingerprint', '00' * 32)
+    refused(port, '--fingerprint', 'nonsense')
+
+
+def test_names_and_issuers_are_checked(start, good, tmp_path):
+    path = good.issue('leaf', SERVER, ['localhost'])
+    port, fingerprint = start('--quic-certificate', path)
+    assert fingerprint == Authority.fingerprint(path)
+    enter(port, '--ca', good.path)
+    other = Authority(tmp_path, 'other')
+    refused(port, '--ca', other.path)
+    # The certificate has no address among its names.
+    refused(port, '--ca', good.path, host='127.0.0.1')
+
+
+@pytest.mark.parametrize('case', ['name', 'expired', 'use'])
+def test_bad_server_certificates_are_refused(start, good, case):
+    if case == 'name':
+        path = good.issue('leaf', SERVER, ['other.example'])
+    elif case == 'expired':
+        path = good.issue('leaf', SERVER, ['localhost'], days=-1)
+    else:
+        path = good.issue('leaf', CLIENT, ['localhost'])
+    port, _ = start('--quic-certificate', path)
+    refused(port, '--ca', good.path)
+    enter(port, '--insecure')
+
+
+def test_the_certificate_for_the_name_is_shown(start, good):
+    first = good.issue('first', SERVER, ['first.example'])
+    second = good.issue('second', SERVER, ['localhost'])
+    port, _ = start('--quic-certificate', first, '--quic-certificate', second)
+    enter(port, '--ca', good.path)
+
+
+def own(path):
+    return '--certificate', path, '--key', path
+
+
+def test_client_certificates(start, good, tmp_path):
+    other = Authority(tmp_path, 'other')
+    listed = good.issue('listed', CLIENT)
+    unlisted = good.issue('unlisted', CLIENT)
+    port, _ = start(
+        '--quic-ca', good.path, '--quic-client-certificate', 'listed',
+        '--quic-allow', 'sha256:' + Authority.fingerprint(listed))
+    enter(port, '--insecure', *own(listed))
+    refused(port, '--insecure')
+    refused(port, '--insecure', *own(unlisted))
+    refused(port, '--insecure', *own(other.issue('stranger', CLIENT)))
+    refused(port, '--insecure', *own(good.issue('late', CLIENT, days=-1)))
+    refused(port, '--insecure', *own(good.issue('server', SERVER)))
+    log = (tmp_path / 'log').read_text()
+    assert 'access control list' in log
+    assert 'session.valid' in log and log.count('session.valid') == 1
+
+
+def test_deny_is_stronger_than_allow(start, good):
+    bad = good.issue('bad', CLIENT)
+    fine = good.issue('fine', CLIENT)
+    port, _ = start(
+        '--quic-ca', good.path, '--quic-client-certificate', 'listed',
+        '--quic-allow', 'issuer:CN=good',
+        '--quic-deny', 'sha256:' + Authority.fingerprint(bad))
+    enter(port, '--insecure', *own(fine))
+    refused(port, '--insecure', *own(bad))
+
+
+def test_a_list_may_be_skipped(start, good):
+    port, _ = start('--quic-ca', good.path, '--quic-client-certificate', 'any')
+    enter(port, '--insecure', *own(good.issue('anybody', CLIENT)))
+    refused(port, '--insecure')
+
+
+def test_a_foreign_chain_lends_no_name(start, good, tmp_path):
+    """A certificate sent along that signed nothing allows nothing."""
+    friend = Authority(tmp_path, 'friend')
+    mine = good.issue('mine', CLIENT)
+    text = mine.read_bytes()
+    cut = text.index(b'-----BEGIN PRIVATE')
+    mine.write_bytes(text[:cut] + friend.path.read_bytes() + text[cut:])
+    port, _ = start(
+        '--quic-ca', good.path, '--quic-client-certificate', 'listed',
+        '--quic-allow', 'issuer:CN=friend')
+    refused(port, '--insecure', *own(mine))
+
+
+def test_retry_and_old_dialects(start):
+    port, _ = start('--quic-retry', 'always')
+    enter(port, '--insecure')
+    refused(port, '--insecure', '--dialect', '3.0-3.0.2')
+
+
+def test_bad_settings_are_refused(good, tmp_path):
+    for arguments in (['--quic-client-certificate', 'perhaps'],
+                      ['--quic-allow', 'nobody'], ['--quic-retry', '7'],
+                      ['--quic-key', str(good.path)]):
+        assert subprocess.run(
+            [SMB3XD, '--listen', 'quic:127.0.0.1:0', *arguments],
+            capture_output=True, timeout=10).returncode == 2
+    for arguments in (['--quic-certificate', '/nonexistent'],
+                      ['--quic-client-certificate', 'any'],
+                      ['--quic-ca', '/nonexistent']):
+        assert subprocess.run(
+            [SMB3XD, '--listen', 'quic:127.0.0.1:0', '--share',
+             f'data={tmp_path}', *arguments],
+            capture_output=True, timeout=10).returncode == 1
+
+
+def test_tcp_and_quic_at_one_port(start, tmp_path):
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    start_port, _ = start('--listen', f'127.0.0.1:{port}')
+    source = tmp_path / 'source'
+    source.write_bytes(os.urandom(3_000_000))
+    subprocess.run([SMB3X, '-q', '--transport', 'quic', '--insecure', 'put',
+                    str(source),
+                    f'smb://tester:secret@localhost:{start_port}/data/f'],
+                   check=True, timeout=30)
+    back = tmp_path / 'back'
+    subprocess.run([SMB3X, '-q', 'get',
+                    f'smb://tester:secret@localhost:{port}/data/f',
+                    str(back)], check=True, timeout=30)
+    assert back.read_bytes() == source.read_bytes()
