@@ -452,12 +452,15 @@ CONF_TEST(posix, many_entries, "300 entries come over several responses",
 /* --- "." and ".." ------------------------------------------------------ */
 
 CONF_TEST(posix, dots, "\".\" is the directory, \"..\" the one above",
-	RULES(PSX_INFO_0023, PSX_INFO_0026), NEEDS(POSIX_EXTENSIONS))
+	RULES(PSX_INFO_0023, PSX_INFO_0024, PSX_INFO_0026),
+	NEEDS(POSIX_EXTENSIONS))
 {
 	struct peer *a = posix_client(t);
 	struct file *d = need_posix_directory(a, "d", 0755);
 	struct file *top = need_posix_open(a, "", FILE_READ_ATTRIBUTES);
 	uint64_t here = posix_info(d).inode, above = posix_info(top).inode;
+	stop(t, NULL, posix_has(d, ".") && posix_has(d, ".."), PSX_INFO_0024,
+		"both are listed");
 	uint64_t dot = posix_find(d, ".").inode;
 	uint64_t dotdot = posix_find(d, "..").inode;
 

@@ -225,15 +225,14 @@ static bool find(struct file *directory, const char *name,
 	struct test *t = directory->peer->t;
 	struct reply *r = posix_list(directory, SMB2_RESTART_SCANS, "*");
 
-	need_ok(t, r);
-	while (!posix_entry(t, r, name, ret)) {
-		r = posix_list(directory, 0, "*");
-		if (r->status == STATUS_NO_MORE_FILES) {
-			return false;
-		}
+	while (r->status != STATUS_NO_MORE_FILES) {
 		need_ok(t, r);
+		if (posix_entry(t, r, name, ret)) {
+			return true;
+		}
+		r = posix_list(directory, 0, "*");
 	}
-	return true;
+	return false;
 }
 
 struct file_posix_directory_information posix_find(

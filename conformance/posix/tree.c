@@ -104,6 +104,5 @@ CONF_TEST(posix, side_by_side,
 	check_bytes(t, data, read_data(data), text_bytes("abc"),
 		"data on the POSIX open", PSX_TREE_0005);
 	check_ok(t, posix_query(p), PSX_TREE_0005);
-	check_status(
-		t, posix_query(w), STATUS_INVALID_INFO_CLASS, PSX_TREE_0005);
+	check_refused(t, posix_query(w), PSX_TREE_0005);
 }

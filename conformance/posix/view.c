@@ -41,9 +41,12 @@ CONF_TABLE(posix, exact_name_first, case_rows,
 	struct peer *a = posix_client(t);
 
 	for (unsigned int i = 0; i < 3; i++) {
-		struct file *f = need_posix(a, case_rows[i].path, 0640,
+		struct reply *made = posix_create(a, case_rows[i].path, 0640,
 			&(struct create_options){
 				.disposition = DISPOSITION(FILE_CREATE)});
+		need_capability(t, made, made->status == STATUS_SUCCESS,
+			"names that differ only in case");
+		struct file *f = file_of(made);
 
 		need_ok(t, file_write(f, 0, "123", case_rows[i].size));
 		need_ok(t, file_close(f));
@@ -84,7 +87,10 @@ CONF_TABLE(posix, listed_name, odd_rows,
 {
 	struct peer *a = posix_client(t);
 
-	posix_make_file(a, row->file, 0640);
+	struct reply *made = posix_create(a, row->file, 0640, NULL);
+	need_capability(t, made, made->status == STATUS_SUCCESS,
+		"names with this character");
+	need_ok(t, file_close(file_of(made)));
 	struct file *d = need_directory(a, "");
 	struct reply *r = dir_query(
 		d, FileNamesInformation, SMB2_RESTART_SCANS, "*", 65536);

@@ -12,6 +12,7 @@
 #include "suite/file.h"
 
 #define CLEANUP_BUDGET_MS 30000
+#define CLEANUP_EACH_MS 150 /* more for every directory */
 #define DEPTH_MAX 16
 #define LISTING 65536
 
@@ -280,11 +281,15 @@ void cleanup(struct run *run)
 {
 	struct child child;
 	const char *name = run->directories.p, *end;
+	unsigned int budget = CLEANUP_BUDGET_MS;
 
-	if (name == NULL || child_start(&child,
-				    (unsigned int)(CLEANUP_BUDGET_MS *
-						   run->options->time_scale),
-				    body, run) != 0) {
+	for (end = name; end != NULL && *end != '\0'; end++) {
+		budget += *end == '\n' ? CLEANUP_EACH_MS : 0;
+	}
+	if (name == NULL ||
+		child_start(&child,
+			(unsigned int)(budget * run->options->time_scale), body,
+			run) != 0) {
 		return;
 	}
 	child_wait(&child);
