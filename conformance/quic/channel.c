@@ -177,5 +177,5 @@ CONF_TEST(quic, session_outlives_its_quic_channel,
 
 	quic_wire_close(a->quic, false, 0);
 	peer_closed_within(a, 100);
-	check_alive(t, b, QUIC_CHANNEL_0006);
+	check_ok(t, peer_tree_connect(b, "IPC$"), QUIC_CHANNEL_0006);
 }

@@ -59,6 +59,13 @@ CONF_TEST(quic, prefix, "messages have a prefix of zero and length",
 		QUIC_FRAME_0001);
 }
 
+CONF_TEST(quic, first_prefix, "the first message of the server has its prefix",
+	RULES(QUIC_FRAME_0001), NEEDS(QUIC_TRANSPORT))
+{
+	check_ok(t, peer_negotiate(quic_connect(t, NULL), NULL),
+		QUIC_FRAME_0001);
+}
+
 static const struct split_row {
 	const char *name;
 	size_t parts[5]; /* where the parts end; 0 ends the list */

@@ -182,7 +182,8 @@ static struct file *through_window(
 	struct test *t, const struct file *f, unsigned int window)
 {
 	struct peer *b =
-		quic_connect(t, &(struct quic_offer){.window = window});
+		quic_connect(t, &(struct quic_offer){.window = window,
+					.connection_window = 16 * BIG});
 
 	(void)f;
 	need_ok(t, peer_negotiate(b, NULL));
@@ -209,9 +210,12 @@ CONF_TEST(quic, window_is_renewed, "more than any window, one after another",
 {
 	enum { ROUNDS = 40 };
 	struct peer *a = quic_client(t);
-	struct file *f = big_file(a, BIG);
+	struct file *f = need_file(a, "big", NULL);
 	uint8_t *bytes = test_alloc(t, BIG);
 	unsigned int i;
+
+	need_capability(
+		t, a->negotiate, a->max_write >= BIG, "WRITE of %u bytes", BIG);
 
 	for (i = 0; i < ROUNDS; i++) {
 		if (!check_ok(t, file_write(f, 0, bytes, BIG),

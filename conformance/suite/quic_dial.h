@@ -23,6 +23,7 @@ struct quic_offer {
 	bool no_name;            /* no server name indication */
 	unsigned int version;    /* 0: 1 */
 	unsigned int window;     /* bytes that the server may send ahead */
+	unsigned int connection_window; /* over all streams; 0: the same */
 	unsigned int streams_bidi, streams_uni; /* the server may open */
 	unsigned int idle_ms, keep_alive_ms;    /* 0: the usual ones */
 	bool no_keep_alive;
