@@ -126,8 +126,6 @@ static void take_session(void *userdata, struct fuse_conn_info *connection)
 {
 	(void)userdata;
 	connection->max_write = WRITE_MAX;
-	/* The kernel takes set-id bits away as it does on local files. */
-	connection->want &= ~(unsigned int)FUSE_CAP_HANDLE_KILLPRIV;
 }
 
 /* Commas and backslashes would end an option. */

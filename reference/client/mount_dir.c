@@ -41,15 +41,13 @@ static int read_stream(struct mount *m, struct node *node, struct stream *s)
 	}
 	free(path);
 	pthread_rwlock_unlock(&m->paths);
-	/* A directory that was removed while it was open has no entries. */
-	bool removed = error == -ENOENT && s->dir != NULL;
-	if (error < 0 && !removed) {
+	struct smb3x_stat last;
+	if (error < 0 && !node_last(m, node, &last)) {
 		return error;
 	}
-	if (!removed) {
-		smb3x_closedir(s->dir);
-		s->dir = dir;
-	}
+	/* A directory that was removed has no entries. */
+	smb3x_closedir(s->dir);
+	s->dir = dir;
 	s->changes = changes;
 	s->when = when;
 	return 0;
@@ -145,6 +143,9 @@ static void fill(struct filling *f, struct stream *s, off_t offset)
 		}
 		f->used += n;
 	}
+	if (s->dir == NULL) {
+		return;
+	}
 	smb3x_seekdir(s->dir, (size_t)offset - 2);
 	struct smb3x_entry entry;
 	while (smb3x_readdir(s->dir, &entry) > 0) {
@@ -213,11 +214,6 @@ static void op_fsyncdir(fuse_req_t req, fuse_ino_t ino, int data_only,
 	fuse_reply_err(req, 0); /* names are made on the server at once */
 }
 
-static bool is_user_name(const char *name)
-{
-	return strncmp(name, "user.", 5) == 0;
-}
-
 /* Of one attribute, or of the list of all names (name NULL). */
 static void reply_xattr(
 	fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
@@ -247,10 +243,6 @@ static void reply_xattr(
 static void op_getxattr(
 	fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
-	if (!is_user_name(name)) {
-		fuse_reply_err(req, EOPNOTSUPP);
-		return;
-	}
 	reply_xattr(req, ino, name, size);
 }
 

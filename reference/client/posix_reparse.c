@@ -286,31 +286,23 @@ int posix_symlink(
 	if (error < 0) {
 		return error;
 	}
-	uint8_t *twice = malloc(2 * n);
-	uint8_t *room = malloc(2 * n + 12);
-	if (twice == NULL || room == NULL) {
-		error = -ENOMEM;
-	} else {
-		memcpy(twice, text, n);
-		memcpy(twice + n, text, n);
-		const struct symbolic_link_reparse_data_buffer link = {
-			.substitute_name_length = (uint16_t)n,
-			.print_name_offset = (uint16_t)n,
-			.print_name_length = (uint16_t)n,
-			.flags = *target == '/' ? SYMLINK_FLAG_ABSOLUTE
-						: SYMLINK_FLAG_RELATIVE,
-			.path_buffer = wire_view_of(twice, 2 * n),
-		};
-		struct wire_buf out = {.p = room, .cap = 2 * n + 12};
-		error = symbolic_link_reparse_data_buffer_encode(&link, &out);
-		if (error == 0) {
-			error = make_reparse(tree, path, 0777,
-				IO_REPARSE_TAG_SYMLINK,
-				wire_view_of(out.p, out.n));
-		}
+	/* One text for both names: a reparse point holds 16 KiB at most. */
+	const struct symbolic_link_reparse_data_buffer link = {
+		.substitute_name_length = (uint16_t)n,
+		.print_name_length = (uint16_t)n,
+		.flags = *target == '/' ? SYMLINK_FLAG_ABSOLUTE
+					: SYMLINK_FLAG_RELATIVE,
+		.path_buffer = wire_view_of(text, n),
+	};
+	struct wire_buf out = {.p = malloc(n + 12), .cap = n + 12};
+	error = out.p == NULL
+			? -ENOMEM
+			: symbolic_link_reparse_data_buffer_encode(&link, &out);
+	if (error == 0) {
+		error = make_reparse(tree, path, 0777, IO_REPARSE_TAG_SYMLINK,
+			wire_view_of(out.p, out.n));
 	}
-	free(room);
-	free(twice);
+	free(out.p);
 	free(text);
 	return error;
 }

@@ -133,11 +133,16 @@ static int call_eas(struct client_tree *tree, const char *path, void *ctx)
 }
 
 /* The name on the wire: without the namespace, which is the only one. */
-static const char *bare_name(const char *name)
+static int bare_name(const char *name, const char **ret_name)
 {
 	size_t n = strlen(NAMESPACE);
-	return strncmp(name, NAMESPACE, n) == 0 && name[n] != '\0' ? name + n
-								   : NULL;
+	if (strncmp(name, NAMESPACE, n) != 0) {
+		return share_complain(-EOPNOTSUPP, 0,
+			"only extended attributes of the namespace user. are "
+			"kept");
+	}
+	*ret_name = name + n;
+	return name[n] == '\0' ? share_complain(-EINVAL, 0, NULL) : 0;
 }
 
 static bool is_named(
@@ -162,9 +167,10 @@ static ssize_t copy_value(
 ssize_t smb3x_getxattr(struct smb3x *share, const char *path, const char *name,
 	void *ret_value, size_t size)
 {
-	const char *bare = bare_name(name);
-	if (bare == NULL) {
-		return share_complain(-EOPNOTSUPP, 0, NULL);
+	const char *bare = NULL;
+	int error = bare_name(name, &bare);
+	if (error < 0) {
+		return error;
 	}
 	struct eas eas = {0};
 	ssize_t result =
@@ -246,9 +252,10 @@ static int call_set_ea(struct client_tree *tree, const char *path, void *ctx)
 int smb3x_setxattr(struct smb3x *share, const char *path, const char *name,
 	const void *value, size_t size, int flags)
 {
-	struct set_ea_call c = {bare_name(name), value, size};
-	if (c.name == NULL) {
-		return share_complain(-EOPNOTSUPP, 0, NULL);
+	struct set_ea_call c = {NULL, value, size};
+	int error = bare_name(name, &c.name);
+	if (error < 0) {
+		return error;
 	}
 	if (size == 0) {
 		return share_complain(-EINVAL, 0,
@@ -272,9 +279,10 @@ int smb3x_setxattr(struct smb3x *share, const char *path, const char *name,
 
 int smb3x_removexattr(struct smb3x *share, const char *path, const char *name)
 {
-	struct set_ea_call c = {bare_name(name), "", 0};
-	if (c.name == NULL) {
-		return share_complain(-EOPNOTSUPP, 0, NULL);
+	struct set_ea_call c = {NULL, "", 0};
+	int error = bare_name(name, &c.name);
+	if (error < 0) {
+		return error;
 	}
 	ssize_t there = smb3x_getxattr(share, path, name, NULL, 0);
 	return there < 0 ? (int)there

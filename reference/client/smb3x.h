@@ -30,6 +30,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 struct smb3x;      /* a share */
 struct smb3x_file; /* an open file */
@@ -205,6 +206,7 @@ size_t smb3x_telldir(const struct smb3x_dir *dir);
 void smb3x_seekdir(struct smb3x_dir *dir, size_t position);
 void smb3x_closedir(struct smb3x_dir *dir);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif
