@@ -52,7 +52,12 @@ module Smb3x
 
     def margin
       tests = @record['tests'] || []
-      parts = tests.map { |test| %(<code>#{Smb3x.escape(test)}</code>) }
+      # the rows of a table are one test to the reader
+      names = tests.group_by { |test| test.sub(/\[.*\]\z/, '') }
+      parts = names.map { |name, rows|
+        %(<code>#{Smb3x.escape(name)}</code>) +
+          (rows.length > 1 ? " &#215;&#160;#{rows.length}" : '')
+      }
       if parts.empty? && @record['untestable']
         parts = ["no test: #{Smb3x.escape(@record['untestable'])}"]
       end
