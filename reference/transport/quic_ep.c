@@ -242,6 +242,12 @@ static int handshake_completed_cb(ngtcp2_conn *conn, void *user)
 	return 0;
 }
 
+/* A peer may end the stream before anything has come on it. */
+static bool is_main(const struct quic_ep *ep, int64_t id)
+{
+	return id == ep->stream || (ep->server && ep->stream < 0 && id == 0);
+}
+
 static int recv_stream_data_cb(ngtcp2_conn *conn, uint32_t flags, int64_t id,
 	uint64_t offset, const uint8_t *p, size_t n, void *user,
 	void *stream_user)
@@ -330,7 +336,7 @@ static int stream_reset_cb(ngtcp2_conn *conn, int64_t id, uint64_t size,
 	if (ep->user.bytes != NULL) {
 		ep->user.bytes(ep->user.ctx, id, NULL, 0, true);
 	}
-	if (id == ep->stream && RULE(QUIC_STREAM_0007)) {
+	if (is_main(ep, id) && RULE(QUIC_STREAM_0007)) {
 		ep->stream_over = true;
 	}
 	return 0;

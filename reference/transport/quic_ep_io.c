@@ -80,6 +80,7 @@ void quic_ep_settle(struct quic_ep *ep)
 			&ep->error, QUIC_CODE_NONE, NULL, 0);
 		ep->phase = QUIC_PHASE_CLOSING;
 		ep->close_due = true;
+		ep->deadline = UINT64_MAX;
 		quic_ep_over(ep, QUIC_END_PEER_STREAM, 0,
 			"the peer ended the stream");
 	}
@@ -309,6 +310,7 @@ static void check_flushed(struct quic_ep *ep)
 		(quic_ep_queued(ep) == 0 || ep->now >= ep->deadline)) {
 		ep->phase = QUIC_PHASE_CLOSING;
 		ep->close_due = true;
+		ep->deadline = UINT64_MAX;
 		ep->stash_size = 0;
 		quic_ep_over(ep, QUIC_END_LOCAL, 0, "closed");
 	}

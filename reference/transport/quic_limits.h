@@ -13,7 +13,7 @@
 #define QUIC_INITIAL_MIN 1200  /* a client's first datagram */
 #define QUIC_BATCH_BYTES 65000 /* packets that leave in one go */
 #define QUIC_BATCH_PACKETS 44  /* likewise */
-#define QUIC_ACK_EVERY 10       /* packets; each costs its receiver time */
+#define QUIC_ACK_EVERY 10      /* packets; each costs its receiver time */
 #define QUIC_CID_BYTES 12      /* of the ids that we choose */
 #define QUIC_CIDS 8            /* known of one peer at a time */
 

@@ -22,7 +22,8 @@ BIN = pathlib.Path(os.environ.get('SMB3X_BIN', 'build/bin'))
 SMB3XD, SMB3X = str(BIN / 'smb3xd'), str(BIN / 'smb3x')
 NOW = datetime.datetime.utcnow()
 DAY = datetime.timedelta(days=1)
-SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+SERVER = ExtendedKeyUsageOID.SERVER_AUTH
+CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
 
 
 def name_of(text):

@@ -230,6 +230,26 @@ static void end_of_stream_is_an_end(void **state)
 	rig_finish(&rig);
 }
 
+/* STOP_SENDING is noticed when there is something to send. */
+static void stopped_streams_end_it(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig, &good);
+	connect_rig(&rig);
+	rig_send(&rig, RIG_CLIENT, rig_message(10, 1));
+	rig_run(&rig, rig.now + 100 * RIG_MS);
+	assert_int_equal(quic_ep_stop(rig.users[RIG_CLIENT].ep, 0, 7), 0);
+	/* Before the client gets to know of the reset that follows. */
+	rig_flush(&rig, RIG_CLIENT);
+	rig_run(&rig, rig.now + 5 * RIG_MS);
+	rig_send(&rig, RIG_SERVER, rig_message(10, 2));
+	rig_run(&rig, rig.now + 100 * RIG_MS);
+	expect_end(&rig, RIG_SERVER, QUIC_END_PEER_STREAM, 0);
+	rig_finish(&rig);
+}
+
 static void other_streams_are_refused(void **state)
 {
 	struct rig rig;
@@ -552,6 +572,7 @@ int main(void)
 		cmocka_unit_test(codes_of_ends),
 		cmocka_unit_test(close_waits_for_the_rest),
 		cmocka_unit_test(end_of_stream_is_an_end),
+		cmocka_unit_test(stopped_streams_end_it),
 		cmocka_unit_test(other_streams_are_refused),
 		cmocka_unit_test(silence_ends_it),
 		cmocka_unit_test(pings_keep_it),
