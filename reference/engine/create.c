@@ -62,7 +62,8 @@ static bool create_may_make(const struct create_work *work)
 
 static void create_found(struct files_op *op);
 
-/* Broken: links are followed, or names found that differ in case. */
+/* Broken: links are followed (to their own folder, in place of a walk), or
+ * names found that differ in case. */
 static bool create_tries_windows(struct files_op *op)
 {
 	struct request *req = op->ctx;
@@ -73,8 +74,16 @@ static bool create_tries_windows(struct files_op *op)
 	if (work->tries++ > 0 || (!link && !twin)) {
 		return false;
 	}
-	op->posix = false;
-	op->open.nocase = twin;
+	if (link) {
+		char *slash;
+
+		work->name.path[op->link_end] = 0;
+		slash = strrchr(work->name.path, '/');
+		*(slash ? slash : work->name.path) = 0;
+	} else {
+		op->posix = false;
+		op->open.nocase = true;
+	}
 	request_submit(req, FILES_OPEN, create_found);
 	return true;
 }

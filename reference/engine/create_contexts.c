@@ -189,7 +189,7 @@ static bool create_tells_posix(const struct request *req)
 	if (!work->contexts.posix) {
 		return req->conn->posix && !RULE(PSX_CREATE_0009);
 	}
-	if (work->path[0] == 0) {
+	if (work->path[0] == 0 && (work->options & FILE_DIRECTORY_FILE)) {
 		return RULE(PSX_TREE_0001);
 	}
 	return work->action == FILE_CREATED || RULE(PSX_CREATE_0007);

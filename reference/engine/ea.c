@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Extended attributes one after the other. [MS-FSCC] 2.4.16,
  * [MS-FSA] 2.1.5.15.5 */
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -70,6 +71,11 @@ static void ea_next(struct request *req)
 	}
 	memcpy(walk->name, ea.ea_name.p, ea.ea_name.n);
 	walk->name[ea.ea_name.n] = 0;
+	if (req->open->posix && !RULE(PSX_EA_0001)) {
+		for (size_t i = 0; walk->name[i]; i++) {
+			walk->name[i] = (char)tolower(walk->name[i]);
+		}
+	}
 	req->op.name = walk->name;
 	req->op.data = (uint8_t *)ea.ea_value.p;
 	req->op.size = ea.ea_value.n;

@@ -105,8 +105,9 @@ static void ranges_stat_known(struct files_op *op)
 	}
 	/* All of a file that is not sparse is allocated. */
 	if (left == 0 ||
-		(!(op->stat.dos_attributes & FILE_ATTRIBUTE_SPARSE_FILE) &&
-			!(req->open->posix && RULE(PSX_FS_0011)))) {
+		(req->open->posix ? !RULE(PSX_FS_0011)
+				  : !(op->stat.dos_attributes &
+					    FILE_ATTRIBUTE_SPARSE_FILE))) {
 		op->ranges[0] = (struct files_range){work->from, left};
 		ranges_reply(req, left > 0);
 		return;

@@ -17,7 +17,7 @@ $(eval $(call unit_test,engine_access,reference/engine/test/access_test.c,$(ENGI
 ENGINE_FUZZ := $(BUILD)/fuzz/engine
 ENGINE_FUZZ_SOURCES := reference/engine/fuzz/engine_fuzz.c $(ENGINE_RIG) \
   $(wildcard reference/engine/*.c reference/crypto/*.c reference/wire/*.c \
-     reference/ports/*.c reference/files/memory*.c)
+     reference/ports/*.c reference/files/memory*.c reference/files/reparse*.c)
 $(ENGINE_FUZZ): $(ENGINE_FUZZ_SOURCES) $(wildcard reference/engine/*.h) \
     $(WIRE_HEADERS) $(WIRE_GENERATED) $(GEN)/rules.h
 	@mkdir -p $(@D)

@@ -167,8 +167,9 @@ uint32_t posix_rename_check(
 	const struct open *open = req->open;
 	struct file *target;
 
-	if (open->link->gone && RULE(PSX_DELETE_0024)) {
-		return STATUS_OBJECT_NAME_NOT_FOUND;
+	if (open->link->gone) {
+		return RULE(PSX_DELETE_0024) ? STATUS_OBJECT_NAME_NOT_FOUND
+					     : STATUS_DELETE_PENDING;
 	}
 	if (link && open->file->directory) {
 		return RULE(PSX_HARDLINK_0007) ? STATUS_FILE_IS_A_DIRECTORY

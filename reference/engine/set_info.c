@@ -268,12 +268,25 @@ static void set_marked(struct request *req)
 	set_info_reply(req, STATUS_SUCCESS);
 }
 
+/* Who may not look into a directory may remove it all the same: when the name
+ * is to go the file system will say. */
+static void set_unseen(struct request *req)
+{
+	if (!open_lost(req)) {
+		set_marked(req);
+	}
+}
+
 static void set_probed(struct files_op *op)
 {
 	struct request *req = op->ctx;
 	struct set_work *work = req->work;
 
 	node_close(req->engine, op->port, work->probe);
+	if (op->result == -EACCES && req->open->posix) {
+		set_unseen(req);
+		return;
+	}
 	if (op_failed(req)) {
 		return;
 	}
@@ -291,6 +304,10 @@ static void set_probe(struct files_op *op)
 	struct request *req = op->ctx;
 	struct set_work *work = req->work;
 
+	if (op->result == -EACCES && req->open->posix) {
+		set_unseen(req);
+		return;
+	}
 	if (op->result < 0) {
 		set_info_reply(req, status_of_errno(op->result));
 		return;

@@ -161,6 +161,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct script script = {data, size};
 
 	rig_init(&rig);
+	rig.offer_posix = true;
+	for (unsigned int i = 0; i < 3; i++) {
+		rig.shares[i].posix = POSIX_ON;
+		rig.shares[i].create_mask = 07777;
+		rig.shares[i].directory_mask = 07777;
+	}
 	rig_start(&rig);
 	message.n = message.element = 0;
 	for (unsigned int i = 0; i < 64 && script.n; i++) {
