@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct handle *handle_create(int flags)
 {
@@ -231,6 +232,57 @@ static void op_fsync(fuse_req_t req, fuse_ino_t ino, int data_only,
 	fuse_reply_err(req, -error);
 }
 
+static void op_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
+	struct fuse_file_info *fi)
+{
+	(void)ino;
+	uint64_t found = 0;
+	int error = smb3x_seek(handle_of(fi)->file, (uint64_t)offset,
+		whence == SEEK_HOLE, &found);
+	if (error < 0) {
+		fuse_reply_err(req, -error);
+	} else {
+		fuse_reply_lseek(req, (off_t)found);
+	}
+}
+
+static int allocate(
+	struct smb3x_file *file, int mode, uint64_t offset, uint64_t length)
+{
+	bool keep = (mode & FALLOC_FL_KEEP_SIZE) != 0;
+	switch (mode & ~FALLOC_FL_KEEP_SIZE) {
+	case 0:
+		return smb3x_allocate(file, offset + length, !keep);
+	case FALLOC_FL_PUNCH_HOLE:
+		return smb3x_zero(file, offset, length);
+	case FALLOC_FL_ZERO_RANGE: {
+		int error = smb3x_zero(file, offset, length);
+		return error < 0 || keep
+			       ? error
+			       : smb3x_allocate(file, offset + length, true);
+	}
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
+	off_t length, struct fuse_file_info *fi)
+{
+	(void)ino;
+	struct mount *m = mount_of(req);
+	int error = 0;
+	pthread_rwlock_rdlock(&m->paths);
+	struct smb3x_file *file = plain_file(m, handle_of(fi), &error);
+	pthread_rwlock_unlock(&m->paths);
+	if (file != NULL) {
+		error = allocate(
+			file, mode, (uint64_t)offset, (uint64_t)length);
+	}
+	mount_changed(m);
+	fuse_reply_err(req, -error);
+}
+
 void mount_file_ops(struct fuse_lowlevel_ops *ops)
 {
 	ops->open = op_open;
@@ -240,4 +292,6 @@ void mount_file_ops(struct fuse_lowlevel_ops *ops)
 	ops->read = op_read;
 	ops->write = op_write;
 	ops->fsync = op_fsync;
+	ops->lseek = op_lseek;
+	ops->fallocate = op_fallocate;
 }

@@ -106,6 +106,14 @@ int posix_lock(struct client_file *file, enum smb3x_lock lock, uint64_t offset,
 	uint64_t length);
 int posix_fsync(struct client_file *file);
 
+/* posix_sparse.c */
+/* Zeros, and a hole where the server can, up to end; not beyond the file. */
+int posix_zero(struct client_file *file, uint64_t first, uint64_t end);
+int posix_allocate(struct client_file *file, uint64_t size);
+/* Data or a hole at or behind offset; -ENXIO behind the last. */
+int posix_seek(struct client_file *file, uint64_t offset, bool hole,
+	uint64_t *ret_offset);
+
 /* posix_dir.c */
 typedef int posix_entry(
 	void *ctx, const char *name, const struct smb3x_stat *stat);

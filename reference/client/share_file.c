@@ -322,6 +322,50 @@ int smb3x_fsync(struct smb3x_file *file)
 	return error < 0 ? error : share_leave(file, posix_fsync(file->file));
 }
 
+int smb3x_seek(struct smb3x_file *file, uint64_t offset, bool hole,
+	uint64_t *ret_offset)
+{
+	int error = share_enter(file);
+	return error < 0 ? error
+			 : share_leave(file, posix_seek(file->file, offset,
+						     hole, ret_offset));
+}
+
+int smb3x_zero(struct smb3x_file *file, uint64_t offset, uint64_t length)
+{
+	if (offset > INT64_MAX || length > INT64_MAX - offset) {
+		return share_complain(-EFBIG, 0, NULL);
+	}
+	int error = share_enter(file);
+	return error < 0 ? error
+			 : share_leave(file, posix_zero(file->file, offset,
+						     offset + length));
+}
+
+static int allocate(struct client_file *file, uint64_t size, bool extend)
+{
+	struct smb3x_stat stat;
+	int error = posix_fstat(file, &stat);
+	/* A smaller allocation would cut the file. */
+	if (error < 0 || size <= stat.size) {
+		return error;
+	}
+	error = posix_allocate(file, size);
+	const struct posix_change change = {.set_size = true, .size = size};
+	return error < 0 || !extend ? error : posix_change_file(file, &change);
+}
+
+int smb3x_allocate(struct smb3x_file *file, uint64_t size, bool extend)
+{
+	if (size > INT64_MAX) {
+		return share_complain(-EFBIG, 0, NULL);
+	}
+	int error = share_enter(file);
+	return error < 0
+		       ? error
+		       : share_leave(file, allocate(file->file, size, extend));
+}
+
 int smb3x_lock(struct smb3x_file *file, enum smb3x_lock lock, uint64_t offset,
 	uint64_t length)
 {

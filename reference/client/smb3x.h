@@ -180,6 +180,16 @@ int smb3x_futimens(struct smb3x_file *file, const struct timespec times[2]);
 int smb3x_fchmod(struct smb3x_file *file, uint32_t mode);
 int smb3x_fchown(struct smb3x_file *file, uint32_t uid, uint32_t gid);
 int smb3x_fsync(struct smb3x_file *file);
+/* The next data (or, with hole, the next hole) at or behind offset; the end of
+ * the file is a hole. -ENXIO: there is none. */
+int smb3x_seek(struct smb3x_file *file, uint64_t offset, bool hole,
+	uint64_t *ret_offset);
+/* Zeros in place of what is there, and a hole where the server can; the size
+ * stays. */
+int smb3x_zero(struct smb3x_file *file, uint64_t offset, uint64_t length);
+/* Asks for space up to size; what that is worth is the server's decision. A
+ * longer file stays as it is, a shorter one is extended when `extend` says. */
+int smb3x_allocate(struct smb3x_file *file, uint64_t size, bool extend);
 
 /*
  * Byte-range locks that belong to the open file, as those of F_OFD_SETLK;
