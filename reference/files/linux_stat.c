@@ -286,7 +286,12 @@ int lx_set_stat(struct files_node *node, const struct files_op *op)
 	}
 	if (r == 0 && (op->set_attributes || op->stat.create_time ||
 			      op->stat.change_time)) {
+		/* The engine has judged the request; whether the user may
+		 * write data is another question, as for blobs. */
+		const struct auth_identity *who = lx_become(node->share, NULL);
+
 		r = lx_set_dos(node, op);
+		lx_become(node->share, who);
 	}
 	return r;
 }

@@ -687,6 +687,17 @@ static void test_rights(void **state)
 	op->set_owner = true;
 	op->stat.uid = 60002;
 	assert_int_equal(run(w, FILES_SET_STAT), -EPERM);
+	/* What the owner may do whatever the mode says. */
+	op = fresh(w, node);
+	op->who = &one;
+	op->set_mode = true;
+	assert_int_equal(run(w, FILES_SET_STAT), 0);
+	op = fresh(w, node);
+	op->who = &one;
+	op->set_attributes = true;
+	op->stat.dos_attributes = 2;
+	op->stat.write_time = op->stat.change_time = 131000000020000000ull;
+	assert_int_equal(run(w, FILES_SET_STAT), 0);
 	op = fresh(w, node);
 	op->who = &one;
 	op->set_mode = true;
