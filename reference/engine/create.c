@@ -69,7 +69,9 @@ static bool create_tries_windows(struct files_op *op)
 	struct request *req = op->ctx;
 	struct create_work *work = req->work;
 	bool link = op->result == -ELOOP && !RULE(PSX_SAFETY_0001);
-	bool twin = op->result == -ENOENT && !RULE(PSX_PATH_0012);
+	bool twin = op->result == -ENOENT &&
+		    (!RULE(PSX_PATH_0012) ||
+			    posix_is_like(req->tree, POSIX_LIKE_KSMBD));
 
 	if (work->tries++ > 0 || (!link && !twin)) {
 		return false;
@@ -101,6 +103,10 @@ static void create_found_nothing(struct files_op *op)
 		if (op->link_end < strlen(work->name.path) &&
 			!RULE(PSX_LINK_0007)) {
 			create_fail(req, STATUS_OBJECT_PATH_NOT_FOUND);
+			return;
+		}
+		if (posix_is_like(req->tree, POSIX_LIKE_KSMBD)) {
+			create_fail(req, STATUS_ACCESS_DENIED);
 			return;
 		}
 		posix_stop(req, work->body.name, work->name.path, op->link_end);
@@ -165,15 +171,17 @@ static void create_found(struct files_op *op)
 
 /* Is a link at the end of the path meant itself? What has to be new exists
  * already when there is one. */
-static bool create_takes_links(const struct create_work *work)
+static bool create_takes_links(const struct request *req)
 {
+	const struct create_work *work = req->work;
 	bool asked = work->options & FILE_OPEN_REPARSE_POINT;
 
 	if (!work->posix) {
 		return asked;
 	}
 	if (work->body.create_disposition == FILE_CREATE) {
-		return RULE(PSX_LINK_0009);
+		return (asked || !posix_is_like(req->tree, POSIX_LIKE_SAMBA)) &&
+		       RULE(PSX_LINK_0009);
 	}
 	return asked ? RULE(PSX_LINK_0010) : !RULE(PSX_LINK_0008);
 }
@@ -201,7 +209,7 @@ void create_find(struct request *req)
 		.type = FILES_ANY,
 		.nocase = RULE(CORE_CREATE_0014) &&
 			  (RULE(PSX_VIEW_0001) || !req->conn->posix),
-		.no_follow = create_takes_links(work),
+		.no_follow = create_takes_links(req),
 	};
 	op->posix = work->posix || work->exact;
 	if (!work->posix && req->conn->posix && !RULE(PSX_VIEW_0002) &&

@@ -63,7 +63,7 @@ void create_reply(struct request *req);
 /* create_check.c: form, options, access bits; STATUS_SUCCESS or not. */
 uint32_t create_check(struct request *req);
 /* What an existing object must be like, before its rights are asked for. */
-uint32_t create_check_type(const struct create_work *work);
+uint32_t create_check_type(const struct request *req);
 uint32_t create_check_existing(const struct create_work *work);
 
 /* Ends the request; the node is closed and the open taken back. */

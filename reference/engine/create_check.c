@@ -135,13 +135,13 @@ static uint32_t create_check_name(struct request *req)
 	}
 	if (work->posix) {
 		return posix_name_parse(
-			work->body.name, POSIX_NAME_OPEN, &work->name);
+			req, work->body.name, POSIX_NAME_OPEN, &work->name);
 	}
 	status = name_parse(work->body.name, &work->name);
 	if (create_reads_exactly(req, status)) {
 		work->exact = true;
 		return posix_name_parse(
-			work->body.name, POSIX_NAME_OPEN, &work->name);
+			req, work->body.name, POSIX_NAME_OPEN, &work->name);
 	}
 	if (status) {
 		return status;
@@ -216,13 +216,14 @@ static uint32_t create_check_directory_type(const struct create_work *work)
 	return STATUS_SUCCESS;
 }
 
-uint32_t create_check_type(const struct create_work *work)
+uint32_t create_check_type(const struct request *req)
 {
+	const struct create_work *work = req->work;
 	bool wants_directory =
 		(work->options & FILE_DIRECTORY_FILE) || work->name.directory;
 
 	if (work->posix) {
-		return posix_check_type(&work->stat,
+		return posix_check_type(req, &work->stat,
 			work->body.create_disposition, work->options);
 	}
 	if (work->body.create_disposition == FILE_CREATE) {

@@ -29,17 +29,22 @@ static uint32_t context_maximal(
 	return STATUS_SUCCESS;
 }
 
-static uint32_t context_posix(
-	struct wire_view data, struct create_contexts *contexts)
+static uint32_t context_posix(const struct request *req, struct wire_view data,
+	struct create_contexts *contexts)
 {
+	enum engine_posix_like like = posix_like(req->tree);
+
 	if (contexts->posix && RULE(PSX_CREATE_0010)) {
 		return STATUS_INVALID_PARAMETER;
 	}
 	contexts->posix = true;
-	if (data.n != 4 && RULE(PSX_CREATE_0011)) {
+	if (data.n != 4 && like != POSIX_LIKE_KSMBD && RULE(PSX_CREATE_0011)) {
 		return STATUS_INVALID_PARAMETER;
 	}
 	contexts->posix_mode = data.n >= 4 ? wire_get32(data.p) : 0;
+	if (like == POSIX_LIKE_SAMBA && contexts->posix_mode == UINT32_MAX) {
+		return STATUS_INVALID_PARAMETER;
+	}
 	return contexts->posix_mode > POSIX_MODE_ALL && !RULE(PSX_MODE_0006)
 		       ? STATUS_INVALID_PARAMETER
 		       : STATUS_SUCCESS;
@@ -52,7 +57,7 @@ static uint32_t context_known(const struct request *req,
 	struct wire_view name = context->name, data = context->data;
 
 	if (posix_is_tag(name) && posix_possible(req)) {
-		return context_posix(data, contexts);
+		return context_posix(req, data, contexts);
 	}
 	if (context_is(name, "MxAc")) {
 		return context_maximal(data, contexts);

@@ -521,7 +521,7 @@ void create_existing(struct request *req)
 {
 	struct create_work *work = req->work;
 	uint32_t disposition = work->body.create_disposition;
-	uint32_t status = create_check_type(work);
+	uint32_t status = create_check_type(req);
 
 	work->truncate = disposition == FILE_SUPERSEDE ||
 			 disposition == FILE_OVERWRITE ||

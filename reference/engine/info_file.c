@@ -119,10 +119,14 @@ static int file_name(struct request *req, bool rooted, struct wire_buf *out)
 		req->open->link->path, file->stream ? ":" : "",
 		file->stream ? file->stream : "");
 	name = (struct file_name_information){
-		.file_name = req->open->posix ? name_as_seen(req, text,
-							RULE(PSX_PATH_0025),
-							RULE(PSX_PATH_0026))
-					      : name_to_wire(req, text)};
+		.file_name =
+			req->open->posix
+				? name_as_seen(req, text,
+					  RULE(PSX_PATH_0025) &&
+						  !posix_is_like(req->tree,
+							  POSIX_LIKE_SAMBA),
+					  RULE(PSX_PATH_0026))
+				: name_to_wire(req, text)};
 	return file_name_information_encode(&name, out);
 }
 

@@ -134,7 +134,8 @@ static void notify_record(
 {
 	struct file_notify_information change = {.action = action};
 	uint8_t text[2 * LIMIT_PATH];
-	bool posix = watch->open->posix;
+	bool posix = watch->open->posix &&
+		     !posix_is_like(watch->open->tree, POSIX_LIKE_SAMBA);
 	size_t align = RULE(CORE_NOTIFY_0011) ? 4 : 1;
 	size_t at = (watch->n + align - 1) / align * align;
 	int i, n = wire_utf8_to_utf16(name, text, sizeof text);

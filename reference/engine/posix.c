@@ -143,6 +143,11 @@ enum engine_posix_like posix_like(const struct tree *tree)
 	return tree->share->config.posix_like;
 }
 
+bool posix_is_like(const struct tree *tree, enum engine_posix_like like)
+{
+	return posix_like(tree) == like;
+}
+
 /* Broken: what a tag says of the type is not understood. */
 static bool posix_tag_is_lost(const struct files_stat *stat)
 {

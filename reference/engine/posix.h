@@ -33,6 +33,7 @@ bool posix_possible(const struct request *req);
 /* Is the request one on a POSIX open? */
 bool posix_applies(const struct request *req);
 enum engine_posix_like posix_like(const struct tree *tree);
+bool posix_is_like(const struct tree *tree, enum engine_posix_like like);
 
 /* POSIXMode: permission bits, and the type in bits 12 to 14. */
 uint32_t posix_mode(const struct files_stat *stat);
@@ -51,7 +52,7 @@ struct wire_view posix_response(
 /* Why the driver has not opened the name. */
 uint32_t posix_create_status(const struct files_op *op);
 /* The object is there: does it fit what is asked for? */
-uint32_t posix_check_type(
+uint32_t posix_check_type(const struct request *req,
 	const struct files_stat *stat, uint32_t disposition, uint32_t options);
 /* A link, pipe, socket or device: no data. */
 bool posix_is_special(const struct files_stat *stat);
@@ -66,8 +67,8 @@ bool posix_reparse_refused(const struct files_stat *stat, uint32_t options);
 
 /* The path of a CREATE, or the new name of a file. */
 enum posix_name_use { POSIX_NAME_OPEN, POSIX_NAME_RENAME, POSIX_NAME_LINK };
-uint32_t posix_name_parse(struct wire_view utf16, enum posix_name_use use,
-	struct file_name *ret_name);
+uint32_t posix_name_parse(const struct request *req, struct wire_view utf16,
+	enum posix_name_use use, struct file_name *ret_name);
 /* Has the component a character that [MS-FSCC] forbids in names? */
 bool name_is_posix_only(const char *name);
 /* UTF-8 path to UTF-16 in the request's memory, separators as slashes and

@@ -35,13 +35,16 @@ bool posix_is_node_tag(uint32_t tag)
 	       tag == IO_REPARSE_TAG_LX_BLK;
 }
 
-uint32_t posix_check_type(
+uint32_t posix_check_type(const struct request *req,
 	const struct files_stat *stat, uint32_t disposition, uint32_t options)
 {
 	bool directory = options & FILE_DIRECTORY_FILE;
 
 	if (disposition == FILE_CREATE) {
-		if (RULE(PSX_CREATE_0019)) {
+		if (RULE(PSX_CREATE_0019) &&
+			!(stat->directory &&
+				(options & FILE_NON_DIRECTORY_FILE) &&
+				posix_is_like(req->tree, POSIX_LIKE_SAMBA))) {
 			return STATUS_OBJECT_NAME_COLLISION;
 		}
 		return stat->directory ? STATUS_FILE_IS_A_DIRECTORY

@@ -233,7 +233,8 @@ uint32_t posix_lock_access(const struct open *open, bool exclusive)
 			       ? STATUS_INVALID_HANDLE
 			       : STATUS_SUCCESS;
 	}
-	return RULE(PSX_LOCK_0014) && !(access & FILE_READ_DATA)
+	return RULE(PSX_LOCK_0014) && !(access & FILE_READ_DATA) &&
+			       !posix_is_like(open->tree, POSIX_LIKE_SAMBA)
 		       ? STATUS_INVALID_HANDLE
 		       : STATUS_SUCCESS;
 }
@@ -243,6 +244,9 @@ bool posix_lock_lets(
 {
 	bool held_by_posix = lock_is_posix(lock);
 
+	if (posix_is_like(open->tree, POSIX_LIKE_KSMBD)) {
+		return true;
+	}
 	if (open->posix && held_by_posix) {
 		return RULE(PSX_LOCK_0002) || lock->open == open;
 	}

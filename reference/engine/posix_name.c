@@ -143,8 +143,9 @@ static uint32_t posix_replace_check(
 			return STATUS_ACCESS_DENIED;
 		}
 	}
-	return !RULE(PSX_DELETE_0015) && name &&
-			       link_used_by(target, name, open->session)
+	return (!RULE(PSX_DELETE_0015) ||
+		       posix_is_like(open->tree, POSIX_LIKE_SAMBA)) &&
+			       name && link_used_by(target, name, open->session)
 		       ? STATUS_ACCESS_DENIED
 		       : STATUS_SUCCESS;
 }

@@ -27,20 +27,45 @@ static void spoil_replace(char *path, const char *from, const char *to)
 	}
 }
 
-static void spoil_dots(char *path)
+/* Which components are taken away before anything is looked up. */
+struct cleaning {
+	bool empty, dot, dots;
+};
+
+static bool spoil_takes(
+	const struct cleaning *clean, const char *name, size_t n, bool last)
 {
-	char *at;
-
-	/* Together with what precedes them, before anything is looked up. */
-	while ((at = strstr(path, "/.."))) {
-		const char *rest = at + 3 + (at[3] == '/');
-		char *from = at;
-
-		while (from > path && from[-1] != '/') {
-			from--;
-		}
-		memmove(from, rest, strlen(rest) + 1);
+	if (n == 0) {
+		return clean->empty && !last;
 	}
+	return n == 1 && name[0] == '.' && clean->dot;
+}
+
+static void spoil_components(char *path, const struct cleaning *clean)
+{
+	char *out = path;
+	const char *at = path;
+	bool more = *path;
+
+	while (more) {
+		size_t n = strcspn(at, "/");
+		const char *next = at + n;
+		bool up = n == 2 && at[0] == '.' && at[1] == '.' &&
+			  clean->dots && out > path;
+
+		more = *next == '/';
+		if (up) {
+			/* Together with what precedes it. */
+			for (out--; out > path && out[-1] != '/'; out--) {
+			}
+		} else if (!spoil_takes(clean, at, n, !more)) {
+			memmove(out, at, n);
+			out += n;
+			*out++ = '/';
+		}
+		at = next + 1;
+	}
+	*(out > path ? out - 1 : out) = 0;
 }
 
 static void spoil_ends(char *path)
@@ -52,11 +77,16 @@ static void spoil_ends(char *path)
 	}
 }
 
-static void spoil(char *path)
+static void spoil(const struct request *req, char *path)
 {
 	size_t n = strlen(path);
+	bool samba = posix_is_like(req->tree, POSIX_LIKE_SAMBA);
+	const struct cleaning clean = {.empty = !RULE(PSX_PATH_0019) || samba,
+		.dot = !RULE(PSX_PATH_0020) || samba,
+		.dots = !RULE(PSX_PATH_0021) || samba};
 
-	if (!RULE(PSX_PATH_0006)) {
+	if (!RULE(PSX_PATH_0006) ||
+		posix_is_like(req->tree, POSIX_LIKE_KSMBD)) {
 		spoil_replace(path, "\\", "/");
 	}
 	if (!RULE(PSX_PATH_0014)) {
@@ -65,14 +95,8 @@ static void spoil(char *path)
 	if (!RULE(PSX_PATH_0018) && n > 1 && path[n - 1] == '/') {
 		path[n - 1] = 0;
 	}
-	if (!RULE(PSX_PATH_0019)) {
-		spoil_replace(path, "//", "/");
-	}
-	if (!RULE(PSX_PATH_0020)) {
-		spoil_replace(path, "./", "");
-	}
-	if (!RULE(PSX_PATH_0021)) {
-		spoil_dots(path);
+	if (clean.empty || clean.dot || clean.dots) {
+		spoil_components(path, &clean);
 	}
 	if (!RULE(PSX_PATH_0009)) {
 		spoil_ends(path);
@@ -204,8 +228,8 @@ static uint32_t posix_name_convert(struct wire_view utf16, char *ret_path)
 	return STATUS_SUCCESS;
 }
 
-uint32_t posix_name_parse(struct wire_view utf16, enum posix_name_use use,
-	struct file_name *ret_name)
+uint32_t posix_name_parse(const struct request *req, struct wire_view utf16,
+	enum posix_name_use use, struct file_name *ret_name)
 {
 	struct file_name *name = ret_name;
 	uint32_t status = posix_name_convert(utf16, name->path);
@@ -223,7 +247,7 @@ uint32_t posix_name_parse(struct wire_view utf16, enum posix_name_use use,
 		memmove(name->path, name->path + 1, strlen(name->path));
 	}
 	if (use == POSIX_NAME_OPEN) {
-		spoil(name->path);
+		spoil(req, name->path);
 	}
 	if (!RULE(PSX_PATH_0005) && strchr(name->path, '/')) {
 		return STATUS_OBJECT_NAME_INVALID;

@@ -381,14 +381,15 @@ static void dir_restart(struct dir_search *search)
 }
 
 /* Is it no pattern for a POSIX open? */
-static bool dir_pattern_posix(
+static bool dir_pattern_posix(const struct request *req,
 	const struct dir_search *search, const char *pattern)
 {
 	if (strchr(pattern, '/')) {
 		return RULE(PSX_INFO_0031);
 	}
 	if (strchr(pattern, '\\')) {
-		return !RULE(PSX_INFO_0030);
+		return !RULE(PSX_INFO_0030) ||
+		       posix_is_like(req->tree, POSIX_LIKE_SAMBA);
 	}
 	return !search->started && pattern[0] == 0;
 }
@@ -409,7 +410,7 @@ static uint32_t dir_pattern(struct request *req)
 		return STATUS_OBJECT_NAME_INVALID;
 	}
 	pattern[n] = 0;
-	if (search->posix ? dir_pattern_posix(search, pattern)
+	if (search->posix ? dir_pattern_posix(req, search, pattern)
 			  : RULE(CORE_QUERYDIR_0016) &&
 				    (strchr(pattern, '\\') ||
 					    strchr(pattern, '/'))) {

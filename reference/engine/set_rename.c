@@ -147,7 +147,7 @@ static uint32_t rename_parse(struct request *req, struct wire_view name)
 	work->utf16 = name;
 	if (req->open->posix && (work->link ? RULE(PSX_HARDLINK_0001)
 					    : RULE(PSX_RENAME_0001))) {
-		status = posix_name_parse(name,
+		status = posix_name_parse(req, name,
 			work->link ? POSIX_NAME_LINK : POSIX_NAME_RENAME,
 			&work->name);
 		return status || work->name.path[0] ? status
