@@ -200,6 +200,7 @@ int quic_conn_create(struct quic_listener *listener,
 					? quic->limits.handshake_ns
 					: 600 * QUIC_SECOND,
 		.keep_alive_ns = quic->limits.keep_alive_ns,
+		.nudge_ns = QUIC_NUDGE_NS,
 		.streams_bidi = RULE(QUIC_STREAM_0003) ? 1 : 100,
 		.streams_uni = RULE(QUIC_STREAM_0004) ? 0 : 100,
 		.secret = quic->secret};

@@ -112,8 +112,12 @@ struct quic_ep_config {
 	struct quic_tls_peer peer; /* name, alpn; copied */
 	uint32_t version;          /* client: 0 = QUIC_V1 */
 	uint32_t max_message;
-	uint64_t idle_ns, handshake_ns;    /* 0: as in quic_limits.h */
-	uint64_t keep_alive_ns;            /* 0: never */
+	uint64_t idle_ns, handshake_ns; /* 0: as in quic_limits.h */
+	uint64_t keep_alive_ns;         /* 0: never */
+	/* A peer that stops so long in the middle of a message may miss our
+	 * last acknowledgment, and may have no timer of its own to go on: the
+	 * packet is sent again, less and less often. 0: never */
+	uint64_t nudge_ns;
 	uint32_t window;                   /* 0: as in quic_limits.h */
 	uint32_t connection_window;        /* of all streams; 0: as window */
 	uint16_t packet_max;               /* likewise */

@@ -67,6 +67,13 @@ struct quic_ep {
 	size_t stash_size;
 	struct quic_path stash_path;
 	uint8_t stash_ecn;
+	/* The last packet that only acknowledges, to be sent again. */
+	uint8_t ack_packet[QUIC_ACK_PACKET];
+	size_t ack_size;
+	struct quic_path ack_path;
+	uint64_t nudge_at; /* UINT64_MAX: the peer is not waited for */
+	unsigned int nudges;
+	bool nudge_due, packet_has_data;
 	/* The end. */
 	ngtcp2_ccerr error;
 	uint8_t close_packet[QUIC_PACKET_MAX];

@@ -48,6 +48,29 @@ static int open_stream(struct quic_ep *ep)
 	return 0;
 }
 
+/* The peer has gone on, or there is nothing to go on with. */
+static void set_nudge(struct quic_ep *ep)
+{
+	bool waits = ep->message != NULL || ep->head_have > 0;
+
+	ep->nudges = 0;
+	ep->nudge_at = ep->config.nudge_ns != 0 && waits
+			       ? ep->now + ep->config.nudge_ns
+			       : UINT64_MAX;
+}
+
+static void check_nudge(struct quic_ep *ep)
+{
+	if (ep->now < ep->nudge_at) {
+		return;
+	}
+	ep->nudge_due = ep->ack_size > 0;
+	ep->nudges++;
+	ep->nudge_at = ep->nudges < QUIC_NUDGES
+			       ? ep->now + (ep->config.nudge_ns << ep->nudges)
+			       : UINT64_MAX;
+}
+
 void quic_ep_settle(struct quic_ep *ep)
 {
 	if (ep->handshaken && !ep->ready && ep->phase == QUIC_PHASE_ALIVE) {
@@ -113,6 +136,9 @@ void quic_ep_input(struct quic_ep *ep, const struct quic_path *path,
 		return;
 	}
 	r = ngtcp2_conn_read_pkt(ep->conn, &where, &info, p, n, now);
+	if (ep->in_progress == now) {
+		set_nudge(ep);
+	}
 	if (r != 0) {
 		/* What came whole before the end is still delivered. */
 		quic_ep_settle(ep);
@@ -180,7 +206,8 @@ static ngtcp2_ssize write_packet(struct quic_ep *ep, uint8_t *p, size_t cap,
 			quic_stream_drop(stream);
 			continue;
 		}
-		if (stream != NULL && taken >= 0) {
+		ep->packet_has_data = stream != NULL && taken >= 0;
+		if (ep->packet_has_data) {
 			quic_stream_sent(stream, (size_t)taken);
 			stream->end_sent =
 				last && stream->sent == stream->queued;
@@ -231,6 +258,11 @@ static bool add_packet(struct quic_ep *ep, struct batch *batch)
 	}
 	ep->datagrams_out++;
 	copy_path(&storage.path, &path);
+	if (ep->ready && n <= QUIC_ACK_PACKET && !ep->packet_has_data) {
+		memcpy(ep->ack_packet, batch->p + batch->used, (size_t)n);
+		ep->ack_size = (size_t)n;
+		ep->ack_path = path;
+	}
 	if (batch->segment == 0) {
 		batch->segment = (size_t)n;
 		batch->path = path;
@@ -331,6 +363,14 @@ size_t quic_ep_output(struct quic_ep *ep, uint8_t *buffer, size_t cap,
 	if (ep->phase > QUIC_PHASE_CLOSING) {
 		return 0;
 	}
+	if (ep->nudge_due) {
+		ep->nudge_due = false;
+		memcpy(buffer, ep->ack_packet, ep->ack_size);
+		*ret_segment = ep->ack_size;
+		*ret_path = ep->ack_path;
+		*ret_ecn = 0;
+		return ep->ack_size;
+	}
 	if (ep->stash_size > 0) {
 		memcpy(buffer, ep->stash, ep->stash_size);
 		*ret_segment = ep->stash_size;
@@ -357,7 +397,8 @@ uint64_t quic_ep_expiry(const struct quic_ep *ep)
 
 	switch (ep->phase) {
 	case QUIC_PHASE_ALIVE:
-		return ngtcp2_conn_get_expiry(ep->conn);
+		at = ngtcp2_conn_get_expiry(ep->conn);
+		return at < ep->nudge_at ? at : ep->nudge_at;
 	case QUIC_PHASE_FLUSHING:
 		at = ngtcp2_conn_get_expiry(ep->conn);
 		return at < ep->deadline ? at : ep->deadline;
@@ -380,6 +421,7 @@ void quic_ep_expire(struct quic_ep *ep, uint64_t now)
 		}
 		return;
 	}
+	check_nudge(ep);
 	if (now < ngtcp2_conn_get_expiry(ep->conn)) {
 		return;
 	}

@@ -81,6 +81,7 @@ static int create(const struct quic_ep_config *config,
 	ep->stream = -1;
 	ep->now = now;
 	ep->close_answer_at = 1;
+	ep->nudge_at = UINT64_MAX;
 	for (unsigned int i = 0; i < QUIC_STREAMS; i++) {
 		ep->streams[i].id = -1;
 	}

@@ -14,8 +14,9 @@
 #define QUIC_BATCH_BYTES 65000 /* packets that leave in one go */
 #define QUIC_BATCH_PACKETS 44  /* likewise */
 #define QUIC_ACK_EVERY 10      /* packets; each costs its receiver time */
-#define QUIC_CID_BYTES 12      /* of the ids that we choose */
-#define QUIC_CIDS 8            /* known of one peer at a time */
+#define QUIC_ACK_PACKET 64
+#define QUIC_CID_BYTES 12 /* of the ids that we choose */
+#define QUIC_CIDS 8       /* known of one peer at a time */
 
 /* Flow control: what a peer may send ahead, at first and grown. */
 #define QUIC_WINDOW (1024u * 1024)
@@ -30,8 +31,10 @@
 #define QUIC_HANDSHAKE_NS (10 * QUIC_SECOND)
 #define QUIC_IDLE_NS (60 * QUIC_SECOND)
 #define QUIC_KEEP_ALIVE_NS (10 * QUIC_SECOND) /* of clients */
-#define QUIC_FLUSH_NS (3 * QUIC_SECOND)       /* for the last messages */
-#define QUIC_TOKEN_NS (10 * QUIC_SECOND)      /* a Retry's answer */
+#define QUIC_NUDGE_NS (QUIC_SECOND / 20)
+#define QUIC_NUDGES 8                    /* each after twice the time */
+#define QUIC_FLUSH_NS (3 * QUIC_SECOND)  /* for the last messages */
+#define QUIC_TOKEN_NS (10 * QUIC_SECOND) /* a Retry's answer */
 
 /* A server's connections that are not yet made: from the first number on a
  * client shows by a Retry that its address is its own; beyond the second one
