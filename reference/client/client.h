@@ -31,6 +31,7 @@ struct client_quic {
 	const char *ca;                /* PEM file of whom to trust */
 	const char *fingerprint;       /* SHA-256 of the server's certificate */
 	bool insecure;                 /* any certificate will do */
+	bool no_offload;               /* one packet per system call */
 	const char *certificate, *key; /* PEM files, if the server asks */
 };
 

@@ -66,6 +66,7 @@ static int open_quic(
 			.address_size = a->ai_addrlen,
 			.name = host,
 			.tls = client->quic_tls,
+			.no_offload = client->options.quic.no_offload,
 		};
 		error = quic_client_connect(
 			&options, (int)client->timeout_ms, &client->quic, &end);

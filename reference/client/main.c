@@ -23,6 +23,7 @@ enum {
 	OPT_CA,
 	OPT_FINGERPRINT,
 	OPT_INSECURE,
+	OPT_NO_OFFLOAD,
 	OPT_CERTIFICATE,
 	OPT_KEY,
 };
@@ -41,6 +42,7 @@ static const struct option long_options[] = {
 	{"ca", required_argument, NULL, OPT_CA},
 	{"fingerprint", required_argument, NULL, OPT_FINGERPRINT},
 	{"insecure", no_argument, NULL, OPT_INSECURE},
+	{"no-offload", no_argument, NULL, OPT_NO_OFFLOAD},
 	{"certificate", required_argument, NULL, OPT_CERTIFICATE},
 	{"key", required_argument, NULL, OPT_KEY},
 	{"quiet", no_argument, NULL, 'q'},
@@ -107,6 +109,7 @@ static const char usage_text[] =
 	"trusts\n"
 	"  --fingerprint HEX      quic: SHA-256 of the server's certificate\n"
 	"  --insecure             quic: any certificate is good\n"
+	"  --no-offload           quic: one packet per system call\n"
 	"  --certificate FILE     quic: our own, PEM, with --key FILE\n"
 	"  -q, --quiet            no progress\n"
 	"  -v, --verbose          say what was negotiated\n"
@@ -204,6 +207,9 @@ static bool take_quic_option(
 		return true;
 	case OPT_INSECURE:
 		quic->insecure = true;
+		return true;
+	case OPT_NO_OFFLOAD:
+		quic->no_offload = true;
 		return true;
 	case OPT_CERTIFICATE:
 		quic->certificate = value;

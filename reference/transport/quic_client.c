@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "transport/quic_limits.h"
+#include "transport/quic_offload.h"
 
 #define SEND_AHEAD (8u * 1024 * 1024)
 #define READ_ROUNDS 64 /* datagrams taken before sending again */
@@ -31,6 +32,7 @@ struct quic_client {
 	struct store main, other;
 	int64_t other_stream;
 	bool no_memory, refused;
+	bool offload, wants_offload;
 	void *tap_ctx;
 	void (*tap)(void *ctx, bool sent, const struct quic_path *path,
 		const uint8_t *p, size_t n);
@@ -126,26 +128,55 @@ static void arm(struct quic_client *client)
 	timerfd_settime(client->timer, TFD_TIMER_ABSTIME, &time, NULL);
 }
 
-/* One packet at a time: what a client sends much of, it sends as data, and a
- * socket that is full is waited for. */
+/* How much of a batch goes with one call; a message with its size of packets
+ * when the kernel cuts it up. */
+static size_t send_some(
+	struct quic_client *client, const uint8_t *p, size_t n, size_t segment)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(uint16_t))];
+	struct iovec vec = {(void *)p, n};
+	struct msghdr message = {.msg_iov = &vec, .msg_iovlen = 1};
+	uint16_t size = (uint16_t)segment;
+	struct cmsghdr *c = (struct cmsghdr *)control;
+
+	if (!client->offload && n > segment) {
+		vec.iov_len = segment;
+	} else if (n > segment) {
+		memset(control, 0, sizeof(control));
+		c->cmsg_level = SOL_UDP;
+		c->cmsg_type = UDP_SEGMENT;
+		c->cmsg_len = CMSG_LEN(sizeof(size));
+		memcpy(CMSG_DATA(c), &size, sizeof(size));
+		message.msg_control = control;
+		message.msg_controllen = sizeof(control);
+	}
+	if (sendmsg(client->udp, &message, MSG_NOSIGNAL) >= 0) {
+		return vec.iov_len;
+	}
+	if (errno == EINTR) {
+		return 0;
+	}
+	if (errno == ECONNREFUSED && !quic_ep_is_ready(client->ep)) {
+		client->refused = true;
+	}
+	if ((errno == EIO || errno == EINVAL) && vec.iov_len > segment) {
+		client->offload = false;
+		return 0;
+	}
+	return vec.iov_len; /* lost */
+}
+
 static void send_packets(
 	struct quic_client *client, const uint8_t *p, size_t n, size_t segment)
 {
+	for (size_t at = 0; at < n; at += segment) {
+		tap(client, true, p + at, segment < n - at ? segment : n - at);
+	}
 	while (n > 0) {
-		size_t size = segment < n ? segment : n;
-		ssize_t r = send(client->udp, p, size, MSG_NOSIGNAL);
+		size_t done = send_some(client, p, n, segment);
 
-		if (r < 0 && errno == EINTR) {
-			continue;
-		}
-		if (r < 0 && errno == ECONNREFUSED &&
-			!quic_ep_is_ready(client->ep)) {
-			client->refused = true;
-		}
-		/* Everything else is a lost packet. */
-		tap(client, true, p, size);
-		p += size;
-		n -= size;
+		p += done;
+		n -= done;
 	}
 }
 
@@ -162,11 +193,38 @@ static void flush(struct quic_client *client)
 	}
 }
 
+/* One or several packets of the size that the kernel says. */
+static ssize_t read_some(struct quic_client *client, size_t *ret_segment)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct iovec vec = {client->packets, sizeof(client->packets)};
+	struct msghdr message = {.msg_iov = &vec,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(client->udp, &message, MSG_DONTWAIT);
+	int size;
+
+	if (n < 0) {
+		return n;
+	}
+	*ret_segment = (size_t)n;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c != NULL;
+		c = CMSG_NXTHDR(&message, c)) {
+		if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
+			memcpy(&size, CMSG_DATA(c), sizeof(size));
+			*ret_segment = (size_t)size;
+		}
+	}
+	return n;
+}
+
 static void read_packets(struct quic_client *client)
 {
+	size_t segment = 0, size;
+
 	for (unsigned int i = 0; i < READ_ROUNDS; i++) {
-		ssize_t n = recv(client->udp, client->packets,
-			sizeof(client->packets), MSG_DONTWAIT);
+		ssize_t n = read_some(client, &segment);
 
 		if (n < 0 && errno == ECONNREFUSED &&
 			!quic_ep_is_ready(client->ep)) {
@@ -175,9 +233,13 @@ static void read_packets(struct quic_client *client)
 		if (n < 0) {
 			return;
 		}
-		tap(client, false, client->packets, (size_t)n);
-		quic_ep_input(client->ep, &client->path, 0, client->packets,
-			(size_t)n, now_ns());
+		for (size_t at = 0; at < (size_t)n; at += size) {
+			size = segment < (size_t)n - at ? segment
+							: (size_t)n - at;
+			tap(client, false, client->packets + at, size);
+			quic_ep_input(client->ep, &client->path, 0,
+				client->packets + at, size, now_ns());
+		}
 	}
 }
 
@@ -371,6 +433,7 @@ static int open_udp(struct quic_client *client)
 	if (client->udp >= 0) {
 		close(client->udp);
 	}
+	client->offload = client->wants_offload && quic_set_offload(fd);
 	client->udp = fd;
 	return 0;
 }
@@ -448,6 +511,7 @@ int quic_client_connect(const struct quic_client_options *options,
 		return -ENOMEM;
 	}
 	client->epoll = client->timer = client->udp = -1;
+	client->wants_offload = !options->no_offload;
 	client->tap_ctx = options->ctx;
 	client->tap = options->tap;
 	client->keylog = options->keylog;

@@ -30,7 +30,8 @@ struct quic_client_options {
 	unsigned int streams_bidi, streams_uni; /* the server may open */
 	uint64_t idle_ns, keep_alive_ns;        /* 0: the usual ones */
 	bool no_keep_alive;
-	bool no_stream; /* do not open stream 0 by itself */
+	bool no_offload; /* one packet per call of the system */
+	bool no_stream;  /* do not open stream 0 by itself */
 	/* Every datagram as it is sent or received, and the lines of the key
 	 * log that make it readable. */
 	void *ctx;

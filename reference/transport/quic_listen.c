@@ -3,25 +3,19 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "transport/address.h"
 #include "transport/quic_internal.h"
+#include "transport/quic_offload.h"
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
 #define SOCKET_BUFFER (4 * 1024 * 1024)
 
-/* Splitting and joining of packets by the kernel. Under socket_wrapper the
- * options are accepted and do nothing, so that packets would get lost. */
-static bool set_offload(int fd)
+/* Under socket_wrapper the options are accepted and do nothing, so that
+ * packets would get lost. */
+bool quic_set_offload(int fd)
 {
 	const int off = 0, on = 1;
 
@@ -83,6 +77,7 @@ int quic_listen(struct quic *quic, const char *address, char ret_bound[64])
 		close(fd);
 		return r;
 	}
-	quic->listeners->offload = !quic->limits.no_offload && set_offload(fd);
+	quic->listeners->offload =
+		!quic->limits.no_offload && quic_set_offload(fd);
 	return 0;
 }
