@@ -47,6 +47,8 @@ static const char usage[] =
 	"  --product-version X  only those of them that hold for version X\n"
 	"  --products DIR       product files for \"known from\"\n"
 	"  --second-user U:P    another user, for tests that need two\n"
+	"  --local-path DIR     where the share is on this machine, for tests\n"
+	"                       of what only its owner can make\n"
 	"  --tcp-port N, --quic-port N\n"
 	"                       the other way to the same server\n"
 	"  --quic-name NAME     its name in the certificate (default: HOST)\n"
@@ -80,6 +82,7 @@ enum {
 	OPT_PRODUCTS,
 	OPT_PRODUCT_VERSION,
 	OPT_SECOND_USER,
+	OPT_LOCAL_PATH,
 	OPT_TCP_PORT,
 	OPT_QUIC_PORT,
 	OPT_QUIC_NAME,
@@ -112,6 +115,7 @@ static const struct option long_options[] = {
 	{"products", required_argument, NULL, OPT_PRODUCTS},
 	{"product-version", required_argument, NULL, OPT_PRODUCT_VERSION},
 	{"second-user", required_argument, NULL, OPT_SECOND_USER},
+	{"local-path", required_argument, NULL, OPT_LOCAL_PATH},
 	{"tcp-port", required_argument, NULL, OPT_TCP_PORT},
 	{"quic-port", required_argument, NULL, OPT_QUIC_PORT},
 	{"quic-name", required_argument, NULL, OPT_QUIC_NAME},
@@ -222,6 +226,9 @@ static void take_file(struct options *o, int c, const char *value)
 	default:
 		o->second_user = value;
 		break;
+	case OPT_LOCAL_PATH:
+		o->local_path = value;
+		break;
 	}
 }
 
@@ -329,6 +336,7 @@ static void take_url(struct options *o, struct target *target)
 		refuse("not smb://user:password@host:port/share", NULL);
 	}
 	target->quic = o->quic;
+	target->local_path = o->local_path;
 	if (o->tcp_port != 0) {
 		target->tcp_port = (uint16_t)o->tcp_port;
 	}

@@ -60,6 +60,10 @@ static bool met(const struct target *target, const struct need *need,
 		snprintf(ret_reason, 200,
 			"needs a second user (--second-user NAME:PASSWORD)");
 		return target->user2[0] != '\0';
+	case NEED_LOCAL_PATH:
+		snprintf(ret_reason, 200,
+			"needs the share on this machine (--local-path DIR)");
+		return target->local_path != NULL;
 	case NEED_TCP:
 		snprintf(ret_reason, 200,
 			"is about Direct TCP; the target is reached over QUIC");

@@ -24,6 +24,7 @@ struct options {
 	const char *json, *junit, *tap, *html, *report, *product, *products;
 	const char *product_version;
 	const char *second_user;          /* user:password */
+	const char *local_path;           /* of the share, here */
 	unsigned int tcp_port, quic_port; /* the other way to the server */
 	struct quic_target quic;
 	unsigned int jobs;

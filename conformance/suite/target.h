@@ -56,6 +56,7 @@ struct target {
 	char url[768]; /* without the password */
 	char user[128], password[128], domain[128];
 	char user2[128], password2[128];
+	const char *local_path; /* of the share, on this machine; or NULL */
 	char host[256], share[128];
 	bool over_quic;               /* as the URL says */
 	uint16_t tcp_port, quic_port; /* 0: not reached that way */

@@ -42,6 +42,7 @@ enum need_kind {
 	NEED_CONTEXT, /* a create context by its four letters */
 	NEED_FS_FLAG, /* a bit of FileFsAttributeInformation */
 	NEED_SECOND_USER,
+	NEED_LOCAL_PATH,
 	NEED_POSIX,     /* the UNIX extensions, on the target's share */
 	NEED_TCP,       /* the target is reached over TCP by default */
 	NEED_TRANSPORT, /* it can be reached over it: enum transport */
@@ -132,6 +133,12 @@ struct conf_test {
 #define SECOND_USER \
 	{ \
 		NEED_SECOND_USER, 0, "a second user" \
+	}
+
+/* The share is a directory of this machine: target->local_path. */
+#define LOCAL_PATH \
+	{ \
+		NEED_LOCAL_PATH, 0, "the share on this machine" \
 	}
 
 /* The test is about Direct TCP itself. */
