@@ -135,7 +135,11 @@ conformance:
 	@$(MAKE) --no-print-directory $(BUILD)/bin/smb3xd $(BUILD)/bin/smb3x-check
 	@tools/run/conformance $(BUILD) $(TARGET)
 
-# Break every rule that the engine marks, one at a time; show who noticed.
+# The whole suite over TCP and over QUIC: the same verdicts.
+over-quic: all
+	@tools/run/over-quic --build $(BUILD)
+
+# Break every rule that is marked, one at a time; show who noticed.
 prove: all $(OUT)/bin/smb3xd-faulty
 	@tools/run/prove --build $(BUILD)
 
@@ -154,6 +158,6 @@ clean:
 FORCE:
 
 .PHONY: all setup check check-all check-unit check-asan check-fuzz \
-        conformance prove results check-readme fuzz fuzz-short clean FORCE
+        conformance over-quic prove results check-readme fuzz fuzz-short clean FORCE
 
 -include $(sort $(patsubst %.o,%.d,$(ALL_OBJ)))

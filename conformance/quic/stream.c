@@ -147,7 +147,8 @@ CONF_TABLE(quic, end_of_stream, end_rows,
 		r = quic_wire_reset(a->quic, 0, 0x77);
 	} else {
 		r = quic_wire_stop(a->quic, 0, 0x77);
-		if (r == 0) {
+		quic_pause(t, 100);
+		if (r == 0 && !a->closed) { /* many notice it here first */
 			peer_send(a, &smb2_echo_request_type, &echo);
 		}
 	}
