@@ -13,6 +13,7 @@
 #include "client/share.h"
 
 #define TIMEOUT_DEFAULT 1.0
+#define CONNECTIONS_DEFAULT 8
 #define WRITE_MAX (1u << 20)
 #define THREADS_MAX 64
 #define OPTIONS_ROOM 1024
@@ -269,7 +270,8 @@ static int mount_share(struct invocation *call, const char *url,
 
 int mount_main(struct invocation *call, int argc, char **argv)
 {
-	struct wishes w = {.timeout = TIMEOUT_DEFAULT};
+	struct wishes w = {
+		.timeout = TIMEOUT_DEFAULT, .connections = CONNECTIONS_DEFAULT};
 	optind = 0;
 	int option = getopt(argc, argv, "fo:");
 	while (option != -1) {

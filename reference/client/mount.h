@@ -84,6 +84,9 @@ struct node *node_meet(struct mount *m, struct node *parent, const char *name,
 /* What a directory was before it was removed, if it has been. */
 bool node_last(
 	struct mount *m, const struct node *node, struct smb3x_stat *ret_stat);
+/* Whether stat is of this very object, as far as the server tells. */
+bool node_is(struct mount *m, const struct node *node,
+	const struct smb3x_stat *stat);
 void node_forget(struct mount *m, struct node *node, uint64_t lookups);
 void node_add_name(struct mount *m, struct node *parent, const char *name,
 	struct node *node);

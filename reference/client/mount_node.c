@@ -236,6 +236,16 @@ static void keep_last(struct node *node, const struct smb3x_stat *stat)
 	}
 }
 
+bool node_is(
+	struct mount *m, const struct node *node, const struct smb3x_stat *stat)
+{
+	pthread_mutex_lock(&m->lock);
+	bool same = !node->keyed || (stat->inode == node->inode &&
+					    stat->device == node->device);
+	pthread_mutex_unlock(&m->lock);
+	return same;
+}
+
 bool node_last(
 	struct mount *m, const struct node *node, struct smb3x_stat *ret_stat)
 {

@@ -75,8 +75,7 @@ int mount_getattr(
 	struct smb3x_stat stat;
 	error = smb3x_lstat(m->share, path, &stat);
 	free(path);
-	if (error == 0 && node != &m->root && node->keyed &&
-		(stat.inode != node->inode || stat.device != node->device)) {
+	if (error == 0 && !node_is(m, node, &stat)) {
 		return -ESTALE; /* the name is another file's now */
 	}
 	if (error == 0) {
@@ -203,19 +202,21 @@ static int change_size(const struct change *c)
 static int change_owner(
 	struct mount *m, struct node *node, const struct change *c)
 {
-	struct smb3x_stat now;
-	int error = mount_getattr(m, node, &now);
+	struct smb3x_stat told;
+	int error = mount_getattr(m, node, &told);
 	if (error < 0) {
 		return error;
 	}
-	uint32_t uid =
-		(c->what & FUSE_SET_ATTR_UID) != 0 && c->attr->st_uid != now.uid
-			? c->attr->st_uid
-			: SMB3X_SAME;
-	uint32_t gid =
-		(c->what & FUSE_SET_ATTR_GID) != 0 && c->attr->st_gid != now.gid
-			? c->attr->st_gid
-			: SMB3X_SAME;
+	struct stat now;
+	mount_stat(m, &told, "", &now);
+	uint32_t uid = (c->what & FUSE_SET_ATTR_UID) != 0 &&
+				       c->attr->st_uid != now.st_uid
+			       ? c->attr->st_uid
+			       : SMB3X_SAME;
+	uint32_t gid = (c->what & FUSE_SET_ATTR_GID) != 0 &&
+				       c->attr->st_gid != now.st_gid
+			       ? c->attr->st_gid
+			       : SMB3X_SAME;
 	if (uid == SMB3X_SAME && gid == SMB3X_SAME) {
 		return 0;
 	}

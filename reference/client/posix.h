@@ -45,6 +45,13 @@ int posix_call(struct client_tree *tree, const char *path,
 	struct smb3x_stat *ret_stat, struct exchange **ret_exchange);
 int posix_open(struct client_tree *tree, const char *path,
 	const struct posix_how *how, struct client_file **ret_file);
+/*
+ * The same with a step in one compound. 0 when the file is open; what became
+ * of the step is *ret_step.
+ */
+int posix_open_step(struct client_tree *tree, const char *path,
+	const struct posix_how *how, const struct posix_step *step,
+	struct client_file **ret_file, int *ret_step);
 /* The same on an open file. */
 int posix_step(struct client_file *file, struct posix_step *step,
 	struct exchange **ret_exchange);

@@ -263,41 +263,52 @@ int posix_call(struct client_tree *tree, const char *path,
 	return error;
 }
 
-static int open_as(struct client_tree *tree, bool posix, const char *path,
-	const struct posix_how *how, struct client_file *ret_file,
-	struct smb3x_stat *ret_stat)
+/* Sends the CREATE, and perhaps a step behind it, and judges the answers. */
+static int open_chain(struct client_tree *tree, struct create *create,
+	const struct posix_step *step, struct client_file *ret_file,
+	int *ret_step)
 {
-	struct create create;
-	int error = create_init(&create, posix, path, how);
+	struct chain_link links[2] = {
+		{SMB2_CREATE, 0, &smb2_create_request_type, &create->request}};
+	size_t count = 1;
+	if (step != NULL) {
+		links[count++] = (struct chain_link){
+			step->command, step->payload, step->type, step->body};
+	}
+	struct exchange *e[2] = {NULL};
+	int error = exchange_chain(tree->client, tree, links, count, e);
 	if (error < 0) {
 		return error;
 	}
-	struct exchange *e = NULL;
-	error = exchange_begin(tree->client, tree, SMB2_CREATE, 0,
-		&smb2_create_request_type, &create.request, &e);
-	free(create.name);
-	if (error < 0) {
-		return error;
-	}
-	error = exchange_wait(tree->client, e);
+	error = wait_all(tree->client, e, count);
+	struct smb3x_stat stat = {0};
 	if (error == 0) {
-		error = judge_create(tree, e, ret_file, ret_stat);
+		error = judge_create(tree, e[0], ret_file, &stat);
 	}
-	exchange_end(tree->client, e);
+	if (error == 0 && step != NULL) {
+		*ret_step = judge_step(tree->client, step, e[1]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		exchange_end(tree->client, e[i]);
+	}
 	return error;
 }
 
-int posix_open(struct client_tree *tree, const char *path,
-	const struct posix_how *how, struct client_file **ret_file)
+int posix_open_step(struct client_tree *tree, const char *path,
+	const struct posix_how *how, const struct posix_step *step,
+	struct client_file **ret_file, int *ret_step)
 {
-	struct client_file *file = calloc(1, sizeof(*file));
-	if (file == NULL) {
-		return -ENOMEM;
-	}
-	struct smb3x_stat stat = {0};
-	int error = open_as(tree, tree->posix, path, how, file, &stat);
+	struct create create;
+	int error = create_init(&create, tree->posix, path, how);
 	if (error < 0) {
-		if (file->tree != NULL) {
+		return error;
+	}
+	struct client_file *file = calloc(1, sizeof(*file));
+	error = file == NULL ? -ENOMEM
+			     : open_chain(tree, &create, step, file, ret_step);
+	free(create.name);
+	if (error < 0) {
+		if (file != NULL && file->tree != NULL) {
 			close_id(tree, file->id);
 		}
 		free(file);
@@ -305,6 +316,12 @@ int posix_open(struct client_tree *tree, const char *path,
 	}
 	*ret_file = file;
 	return 0;
+}
+
+int posix_open(struct client_tree *tree, const char *path,
+	const struct posix_how *how, struct client_file **ret_file)
+{
+	return posix_open_step(tree, path, how, NULL, ret_file, NULL);
 }
 
 int posix_step(struct client_file *file, struct posix_step *step,
@@ -326,9 +343,14 @@ int posix_probe(struct client_tree *tree)
 		.disposition = FILE_OPEN,
 		.options = FILE_DIRECTORY_FILE,
 	};
+	struct create create;
+	int error = create_init(&create, true, "", &how);
+	if (error < 0) {
+		return error;
+	}
 	struct client_file file = {0};
-	struct smb3x_stat stat = {0};
-	int error = open_as(tree, true, "", &how, &file, &stat);
+	error = open_chain(tree, &create, NULL, &file, NULL);
+	free(create.name);
 	if (error < 0) {
 		/* No right to look at the root is no fault of the share. */
 		return tree->client->status != 0 ? 0 : error;

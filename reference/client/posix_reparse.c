@@ -199,20 +199,6 @@ int posix_device(struct client_tree *tree, const char *path,
 	return error;
 }
 
-static int set_reparse(struct client_file *file, struct wire_view point)
-{
-	const struct smb2_ioctl_request request = {
-		.ctl_code = FSCTL_SET_REPARSE_POINT,
-		.file_id = file->id,
-		.input_count = (uint32_t)point.n,
-		.flags = SMB2_0_IOCTL_IS_FSCTL,
-		.input = point,
-	};
-	struct posix_step step = {SMB2_IOCTL, point.n, &smb2_ioctl_request_type,
-		&request, NULL, NULL};
-	return posix_step(file, &step, NULL);
-}
-
 static int mark_deleted(struct client_file *file)
 {
 	const uint8_t pending = 1;
@@ -228,10 +214,10 @@ static int mark_deleted(struct client_file *file)
 	return posix_step(file, &step, NULL);
 }
 
-/* A new file that becomes the reparse point, or goes again: there is no
- * request that does both at once. */
-static int make_reparse(struct client_tree *tree, const char *path,
-	uint32_t mode, uint32_t tag, struct wire_view data)
+/* CREATE and FSCTL_SET_REPARSE_POINT in one compound; the new file goes again
+ * when it cannot become what it shall. */
+static int make_point(struct client_tree *tree, const char *path, uint32_t mode,
+	struct wire_view point)
 {
 	const struct posix_how how = {
 		.access = FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES |
@@ -240,34 +226,49 @@ static int make_reparse(struct client_tree *tree, const char *path,
 		.options = FILE_OPEN_REPARSE_POINT | FILE_NON_DIRECTORY_FILE,
 		.mode = mode,
 	};
+	const struct smb2_ioctl_request request = {
+		.ctl_code = FSCTL_SET_REPARSE_POINT,
+		.file_id = posix_related,
+		.input_count = (uint32_t)point.n,
+		.flags = SMB2_0_IOCTL_IS_FSCTL,
+		.input = point,
+	};
+	const struct posix_step step = {SMB2_IOCTL, point.n,
+		&smb2_ioctl_request_type, &request, NULL, NULL};
+	struct client_file *file = NULL;
+	int made = 0;
+	int error = posix_open_step(tree, path, &how, &step, &file, &made);
+	if (error < 0) {
+		return error;
+	}
+	uint32_t status = tree->client->status;
+	if (made < 0) {
+		mark_deleted(file);
+	}
+	int closing = client_close(file);
+	if (made < 0) {
+		tree->client->status = status;
+	}
+	return made < 0 ? made : closing;
+}
+
+static int make_reparse(struct client_tree *tree, const char *path,
+	uint32_t mode, uint32_t tag, struct wire_view data)
+{
 	const struct reparse_data_buffer point = {
 		.reparse_tag = tag,
 		.reparse_data_length = (uint16_t)data.n,
 		.data_buffer = data,
 	};
-	uint8_t *room = malloc(data.n + 8);
-	struct wire_buf out = {.p = room, .cap = data.n + 8};
-	int error = room == NULL ? -ENOMEM
-				 : reparse_data_buffer_encode(&point, &out);
-	struct client_file *file = NULL;
+	struct wire_buf out = {.p = malloc(data.n + 8), .cap = data.n + 8};
+	int error = out.p == NULL ? -ENOMEM
+				  : reparse_data_buffer_encode(&point, &out);
 	if (error == 0) {
-		error = posix_open(tree, path, &how, &file);
+		error = make_point(
+			tree, path, mode, wire_view_of(out.p, out.n));
 	}
-	if (error < 0) {
-		free(room);
-		return error;
-	}
-	error = set_reparse(file, wire_view_of(out.p, out.n));
-	free(room);
-	uint32_t status = tree->client->status;
-	if (error < 0) {
-		mark_deleted(file);
-	}
-	int closing = client_close(file);
-	if (error < 0) {
-		tree->client->status = status;
-	}
-	return error < 0 ? error : closing;
+	free(out.p);
+	return error;
 }
 
 int posix_symlink(
