@@ -16,7 +16,16 @@ peers: peers-stable
 	conformance/peers/samba-chroot bookworm $(PEERS)/bookworm
 	conformance/peers/linux-guest prepare $(PEERS)/sid $(PEERS)/guest
 
-interop: all peers
+# What tortures a file system, also in a guest that has no libraries.
+torture: $(OUT)/peers/torture
+TORTURE_OBJ = $(call obj,$(wildcard conformance/peers/torture/*.c))
+ALL_OBJ += $(TORTURE_OBJ)
+$(OUT)/peers/torture: $(TORTURE_OBJ)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $^
+
+interop: all peers torture
 	$(INTEROP)
 
 interop-short: all peers-stable
@@ -26,8 +35,8 @@ check-peers-scripts:
 	@echo "  CHECK shellcheck"
 	@shellcheck tools/setup/install .ci/run $(addprefix conformance/peers/,\
 	  samba-chroot samba-start samba-stop in-chroot linux-guest interop \
-	  guest/init guest/client guest/ksmbd)
+	  guest/init guest/client guest/ksmbd guest/torture)
 
 CHECKS += check-peers-scripts
 
-.PHONY: peers peers-stable interop interop-short check-peers-scripts
+.PHONY: torture peers peers-stable interop interop-short check-peers-scripts
