@@ -148,7 +148,8 @@ CONF_TABLE(quic, end_of_stream, end_rows,
 	} else {
 		r = quic_wire_stop(a->quic, 0, 0x77);
 		quic_pause(t, 100);
-		if (r == 0 && !a->closed) { /* many notice it here first */
+		if (r == 0) {              /* many notice it here first */
+			a->closed = false; /* RESET_STREAM is half an end */
 			peer_send(a, &smb2_echo_request_type, &echo);
 		}
 	}

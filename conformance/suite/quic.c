@@ -76,6 +76,14 @@ void quic_leave(struct peer *peer, struct quic_relay *relay)
 
 struct quic_outcome quic_ended_within(struct peer *peer, unsigned int ms)
 {
+	uint64_t deadline = test_within(peer->t, ms), now;
+
 	peer_closed_within(peer, ms);
+	/* The end of the stream may come before that of the connection. */
+	while (quic_wire_outcome(peer->quic).how == QUIC_LIVES &&
+		(now = test_clock()) < deadline) {
+		quic_wire_wait(
+			peer->quic, (int)((deadline - now) / 1000000 + 1));
+	}
 	return quic_wire_outcome(peer->quic);
 }

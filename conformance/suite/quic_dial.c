@@ -187,6 +187,15 @@ ssize_t quic_wire_send(struct quic_wire *wire, const void *p, size_t n)
 	return quic_client_send(wire->client, p, n);
 }
 
+void quic_wire_wait(struct quic_wire *wire, int timeout_ms)
+{
+	struct pollfd p = {
+		.fd = quic_client_fd(wire->client), .events = POLLIN};
+
+	poll(&p, 1, timeout_ms);
+	(void)quic_client_process(wire->client);
+}
+
 struct quic_outcome quic_wire_outcome(const struct quic_wire *wire)
 {
 	return outcome_of(quic_client_end(wire->client));

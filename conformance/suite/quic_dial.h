@@ -69,6 +69,8 @@ void quic_wire_ports(const struct quic_wire *wire, unsigned short *ret_local,
 /* Like recv() and send() that never block: -EAGAIN, 0 at the end. */
 ssize_t quic_wire_receive(struct quic_wire *wire, void *ret_p, size_t n);
 ssize_t quic_wire_send(struct quic_wire *wire, const void *p, size_t n);
+/* Looks after the connection until something happens. */
+void quic_wire_wait(struct quic_wire *wire, int timeout_ms);
 struct quic_outcome quic_wire_outcome(const struct quic_wire *wire);
 
 /* What SMB does not do. 0 or negative errno. */
