@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "quic_rig.h"
 #include "transport/quic_limits.h"
+#include "transport/test/quic_rig.h"
 
 static const struct impair_config good = {
 	.delay_min = 5 * RIG_MS, .delay_max = 5 * RIG_MS};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Two endpoints and a bad network; see quic_rig.h. */
-#include "quic_rig.h"
+#include "transport/test/quic_rig.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -38,6 +38,12 @@ static void fill_path(struct quic_path *path, enum rig_side side, uint16_t port)
 		sizeof(client));
 	memcpy(&path->remote, side == RIG_CLIENT ? &server : &client,
 		sizeof(client));
+}
+
+void rig_path(struct rig *rig, enum rig_side side, struct quic_path *ret_path)
+{
+	fill_path(
+		ret_path, side, side == RIG_SERVER ? rig->client_port : 50000);
 }
 
 uint64_t rig_digest(uint64_t digest, const uint8_t *p, size_t n)

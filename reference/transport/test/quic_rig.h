@@ -63,6 +63,8 @@ struct blob *rig_message(size_t n, uint32_t seed);
 /* Sends it and goes on with virtual time a bit. */
 void rig_send(struct rig *rig, enum rig_side side, struct blob *message);
 void rig_flush(struct rig *rig, enum rig_side side);
+/* As the side sees it now. */
+void rig_path(struct rig *rig, enum rig_side side, struct quic_path *ret_path);
 uint64_t rig_digest(uint64_t digest, const uint8_t *p, size_t n);
 
 #endif
