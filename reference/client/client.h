@@ -32,6 +32,7 @@ struct client_quic {
 	const char *fingerprint;       /* SHA-256 of the server's certificate */
 	bool insecure;                 /* any certificate will do */
 	bool no_offload;               /* one packet per system call */
+	const char *unix_path;         /* there, in place of host and port */
 	const char *certificate, *key; /* PEM files, if the server asks */
 };
 

@@ -7,8 +7,10 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "transport/quic_client.h"
@@ -82,12 +84,36 @@ static int open_quic(
 	return error;
 }
 
+/* One address made of the path; the host is only a name. */
+static int open_unix(struct client *client, const char *host)
+{
+	const char *path = client->options.quic.unix_path;
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct addrinfo list = {
+		.ai_addr = (struct sockaddr *)&un, .ai_addrlen = sizeof(un)};
+	if (strlen(path) >= sizeof(un.sun_path)) {
+		return client_complain(
+			client, -ENAMETOOLONG, "%s is too long", path);
+	}
+	memcpy(un.sun_path, path, strlen(path));
+	client->complaint[0] = '\0';
+	int error = open_quic(client, host, &list);
+	if (error < 0 && client->complaint[0] == '\0') {
+		return client_complain(
+			client, error, "cannot connect to %s", path);
+	}
+	return error;
+}
+
 int connection_open(struct client *client, const char *host, const char *port)
 {
 	bool quic = client->options.quic.wanted;
 	struct addrinfo hints = {
 		.ai_socktype = quic ? SOCK_DGRAM : SOCK_STREAM};
 	struct addrinfo *list = NULL;
+	if (quic && client->options.quic.unix_path != NULL) {
+		return open_unix(client, host);
+	}
 	if (getaddrinfo(host, port, &hints, &list) != 0) {
 		return client_complain(client, -EHOSTUNREACH,
 			"the address of %s is not known", host);

@@ -24,6 +24,7 @@ enum {
 	OPT_FINGERPRINT,
 	OPT_INSECURE,
 	OPT_NO_OFFLOAD,
+	OPT_UNIX,
 	OPT_CERTIFICATE,
 	OPT_KEY,
 };
@@ -43,6 +44,7 @@ static const struct option long_options[] = {
 	{"fingerprint", required_argument, NULL, OPT_FINGERPRINT},
 	{"insecure", no_argument, NULL, OPT_INSECURE},
 	{"no-offload", no_argument, NULL, OPT_NO_OFFLOAD},
+	{"unix", required_argument, NULL, OPT_UNIX},
 	{"certificate", required_argument, NULL, OPT_CERTIFICATE},
 	{"key", required_argument, NULL, OPT_KEY},
 	{"quiet", no_argument, NULL, 'q'},
@@ -109,6 +111,7 @@ static const char usage_text[] =
 	"trusts\n"
 	"  --fingerprint HEX      quic: SHA-256 of the server's certificate\n"
 	"  --insecure             quic: any certificate is good\n"
+	"  --unix PATH            quic: over this socket of AF_UNIX\n"
 	"  --no-offload           quic: one packet per system call\n"
 	"  --certificate FILE     quic: our own, PEM, with --key FILE\n"
 	"  -q, --quiet            no progress\n"
@@ -210,6 +213,9 @@ static bool take_quic_option(
 		return true;
 	case OPT_NO_OFFLOAD:
 		quic->no_offload = true;
+		return true;
+	case OPT_UNIX:
+		quic->unix_path = value;
 		return true;
 	case OPT_CERTIFICATE:
 		quic->certificate = value;

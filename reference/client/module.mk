@@ -62,6 +62,10 @@ $(CLIENT_MAN): $(OUT)/man/%: reference/client/man/%.adoc \
 	@mkdir -p $(@D)
 	@asciidoctor -q -b manpage -o $@ $<
 
+$(OUT)/man/smb3xd.8: reference/server/smb3xd.adoc
+	@mkdir -p $(@D)
+	@asciidoctor -q -b manpage -o $@ $<
+
 PREFIX ?= /usr/local
 define SMB3X_PC
 prefix=$(PREFIX)
@@ -79,10 +83,10 @@ export SMB3X_PC
 
 INSTALL_TO := $(DESTDIR)$(PREFIX)
 install: $(OUT)/bin/smb3x $(OUT)/bin/smb3xd $(OUT)/bin/smb3x-check \
-    $(LIBSMB3X) $(CLIENT_MAN)
+    $(LIBSMB3X) $(CLIENT_MAN) $(OUT)/man/smb3xd.8
 	@install -d $(INSTALL_TO)/bin $(INSTALL_TO)/sbin $(INSTALL_TO)/include \
 	  $(INSTALL_TO)/lib/pkgconfig $(INSTALL_TO)/share/man/man1 \
-	  $(INSTALL_TO)/share/man/man3
+	  $(INSTALL_TO)/share/man/man3 $(INSTALL_TO)/share/man/man8
 	@install $(OUT)/bin/smb3x $(OUT)/bin/smb3x-check $(INSTALL_TO)/bin
 	@install $(OUT)/bin/smb3xd $(INSTALL_TO)/sbin
 	@install -m 644 reference/client/smb3x.h $(INSTALL_TO)/include
@@ -93,6 +97,7 @@ install: $(OUT)/bin/smb3x $(OUT)/bin/smb3xd $(OUT)/bin/smb3x-check \
 	@printf '%s\n' "$$SMB3X_PC" >$(INSTALL_TO)/lib/pkgconfig/smb3x.pc
 	@install -m 644 $(filter %.1,$(CLIENT_MAN)) $(INSTALL_TO)/share/man/man1
 	@install -m 644 $(filter %.3,$(CLIENT_MAN)) $(INSTALL_TO)/share/man/man3
+	@install -m 644 $(OUT)/man/smb3xd.8 $(INSTALL_TO)/share/man/man8
 
 # Commands, library and mount against smb3xd.
 check-client: $$(OUT)/bin/smb3x $$(OUT)/bin/smb3xd $(LIBSMB3X) $(CLIENT_MAN)
