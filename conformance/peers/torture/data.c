@@ -292,7 +292,7 @@ static int map_and_write(void *ctx)
 	if (p == MAP_FAILED) {
 		return 1;
 	}
-	strcpy(p + 100, "from a child");
+	memcpy(p + 100, "from a child", 13);
 	(void)ctx;
 	return msync(p, 4096, MS_SYNC) < 0;
 }

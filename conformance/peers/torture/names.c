@@ -449,19 +449,19 @@ void torture_readdir(void)
 
 static void deep(void)
 {
-	char *before = getcwd(NULL, 0), path[2048] = "";
+	static const char name[] = "a-directory-of-some-length";
+	char *before = getcwd(NULL, 0), path[2048];
 	int i, made = 0;
+	size_t n = 0;
 
 	for (i = 0; i < 60; i++) {
-		made += mkdir("a-directory-of-some-length", 0755) == 0 &&
-			chdir("a-directory-of-some-length") == 0;
-		strcat(path, i ? "/a-directory-of-some-length"
-			       : "a-directory-of-some-length");
+		made += mkdir(name, 0755) == 0 && chdir(name) == 0;
+		n += (size_t)snprintf(path + n, sizeof path - n, "%s/", name);
 	}
 	say("60 directories deep", "%d", made);
 	say_result("a file down there", put("f", "deep down"));
 	chdir(before);
-	strcat(path, "/f");
+	snprintf(path + n, sizeof path - n, "f");
 	say_content("by its path of 1600 bytes", path);
 	free(before);
 }
