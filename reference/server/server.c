@@ -2,6 +2,7 @@
 /* The engine and its drivers, wired together; see server.h. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -49,7 +50,7 @@ struct server {
 	struct engine_share shares[CONFIG_SHARES_MAX];
 	struct engine_interface interfaces[INTERFACES_MAX];
 	struct wire_guid guid;
-	char addresses[CONFIG_LISTEN_MAX][72];
+	char addresses[CONFIG_LISTEN_MAX][128];
 	uint64_t clock_base; /* FILETIME when the loop's clock was 0 */
 	struct io_timer engine_timer, drain_timer;
 	uint64_t engine_timer_at;
@@ -198,7 +199,8 @@ static bool only_loopback(const struct config *config)
 		const char *text = config->listen[i];
 
 		text += strncmp(text, "quic:", 5) == 0 ? 5 : 0;
-		if (strncmp(text, "127.", 4) != 0 &&
+		if (strncmp(text, "quic-unix:", 10) != 0 &&
+			strncmp(text, "127.", 4) != 0 &&
 			strncmp(text, "[::1]", 5) != 0) {
 			return false;
 		}
@@ -385,6 +387,7 @@ static int open_signals(struct server *server)
 }
 
 #define QUIC_PREFIX "quic:"
+#define UNIX_PREFIX "quic-unix:"
 
 static uint32_t max_message(const struct engine_config *engine)
 {
@@ -436,22 +439,31 @@ static int open_quic(struct server *server)
 	return server->quic == NULL ? -ENOMEM : 0;
 }
 
+static bool begins(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
 static int listen_on(struct server *server, unsigned int i)
 {
 	const char *text = server->config->listen[i];
-	size_t n = strlen(QUIC_PREFIX);
+	char *address = server->addresses[i];
+	bool local_only = begins(text, UNIX_PREFIX);
+	size_t n = strlen(local_only ? UNIX_PREFIX : QUIC_PREFIX);
 	int r = 0;
 
-	if (strncmp(text, QUIC_PREFIX, n) != 0) {
-		return tcp_listen(server->tcp, text, server->addresses[i]);
+	if (!begins(text, QUIC_PREFIX) && !local_only) {
+		return tcp_listen(server->tcp, text, address);
 	}
 	if (server->quic == NULL) {
 		r = open_quic(server);
 	}
-	if (r == 0) {
-		memcpy(server->addresses[i], QUIC_PREFIX, n);
-		r = quic_listen(
-			server->quic, text + n, server->addresses[i] + n);
+	if (r == 0 && local_only) {
+		snprintf(address, sizeof(server->addresses[i]), "%s", text);
+		r = quic_listen_unix(server->quic, text + n);
+	} else if (r == 0) {
+		memcpy(address, QUIC_PREFIX, n);
+		r = quic_listen(server->quic, text + n, address + n);
 	}
 	return r;
 }

@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <gnutls/crypto.h>
 
 #include "transport/quic_internal.h"
+#include "transport/quic_unix.h"
 
 uint64_t quic_now(const struct quic *quic)
 {
@@ -77,17 +79,29 @@ void quic_send_go(struct quic_send *send, size_t n, size_t segment,
 	if (send->listener->wildcard) {
 		memcpy(&out->local, &path->local, sizeof(path->local));
 	}
-	memcpy(&out->remote, &path->remote, sizeof(path->remote));
-	out->remote_size = quic_address_size(&path->remote);
+	if (send->listener->local_only) {
+		out->ecn = 0;
+		out->remote_size =
+			quic_unix_from_address(&path->remote, &out->remote);
+	} else {
+		memcpy(&out->remote, &path->remote, sizeof(path->remote));
+		out->remote_size = quic_address_size(&path->remote);
+	}
 	quic->io->send_datagram(
 		quic->io->ctx, &send->op, send->listener->fd, out);
 }
 
-static void fill_path(const struct quic_listener *listener,
+/* False: from nowhere that could be answered. */
+static bool fill_path(const struct quic_listener *listener,
 	const struct io_datagram *in, struct quic_path *ret_path)
 {
 	struct quic_path path = {.local = listener->local};
 
+	if (listener->local_only) {
+		*ret_path = path;
+		return quic_unix_to_address(
+			&in->remote, in->remote_size, &ret_path->remote);
+	}
 	if (listener->wildcard && in->local.ss_family == AF_INET) {
 		path.local.in.sin_addr =
 			((const struct sockaddr_in *)&in->local)->sin_addr;
@@ -101,6 +115,7 @@ static void fill_path(const struct quic_listener *listener,
 		memcpy(&path.remote, &in->remote, sizeof(path.remote.in));
 	}
 	*ret_path = path;
+	return true;
 }
 
 static void received(struct io_op *op, int result)
@@ -115,8 +130,8 @@ static void received(struct io_op *op, int result)
 		quic->io->timer_set(quic->io->ctx, &quic->work, 0);
 		return;
 	}
-	if (n > 0) {
-		fill_path(listener, in, &path);
+	if (n > 0 && !fill_path(listener, in, &path)) {
+		n = 0;
 	}
 	for (at = 0; at < n; at += size) {
 		size = in->segment != 0 && in->segment < n - at ? in->segment
@@ -136,6 +151,10 @@ static void close_listeners(struct quic *quic)
 	while ((listener = quic->listeners) != NULL) {
 		quic->listeners = listener->next;
 		quic->io->close(quic->io->ctx, listener->fd);
+		if (listener->path != NULL) {
+			unlink(listener->path);
+			free(listener->path);
+		}
 		free(listener);
 	}
 }

@@ -52,6 +52,8 @@ void quic_destroy(struct quic *quic);
 
 /* "127.0.0.1:443", "[::1]:0" as tcp_listen(). */
 int quic_listen(struct quic *quic, const char *address, char ret_bound[64]);
+/* The same over datagrams of AF_UNIX, for clients of this machine. */
+int quic_listen_unix(struct quic *quic, const char *path);
 /* Datagrams of a socket that is bound already, for simulated networks; the io
  * port knows what fd means. */
 int quic_listen_on(

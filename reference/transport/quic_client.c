@@ -13,6 +13,7 @@
 
 #include "transport/quic_limits.h"
 #include "transport/quic_offload.h"
+#include "transport/quic_unix.h"
 
 #define SEND_AHEAD (8u * 1024 * 1024)
 #define READ_ROUNDS 64 /* datagrams taken before sending again */
@@ -29,6 +30,8 @@ struct quic_client {
 	struct quic_ep *ep;
 	int epoll, timer, udp;
 	struct quic_path path;
+	struct sockaddr_storage server;
+	socklen_t server_size;
 	struct store main, other;
 	int64_t other_stream;
 	bool no_memory, refused;
@@ -399,12 +402,49 @@ ssize_t quic_client_send_wait(
 	return r;
 }
 
+static int replace_socket(struct quic_client *client, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	if (epoll_ctl(client->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
+		int r = -errno;
+
+		close(fd);
+		return r;
+	}
+	if (client->udp >= 0) {
+		close(client->udp);
+	}
+	client->udp = fd;
+	return 0;
+}
+
+/* Datagrams of AF_UNIX; addresses are made up for the endpoint. */
+static int open_unix(struct quic_client *client)
+{
+	struct sockaddr_storage name = {0};
+	socklen_t size = sizeof(name);
+	int fd = quic_unix_connect(
+		(struct sockaddr *)&client->server, client->server_size, false);
+
+	if (fd < 0) {
+		return fd;
+	}
+	if (getsockname(fd, (struct sockaddr *)&name, &size) < 0 ||
+		!quic_unix_to_address(&name, size, &client->path.local)) {
+		close(fd);
+		return -EADDRNOTAVAIL;
+	}
+	client->path.remote = quic_unix_server();
+	client->offload = false;
+	return replace_socket(client, fd);
+}
+
 /* A connected UDP socket in place of the one before. */
 static int open_udp(struct quic_client *client)
 {
 	const union quic_address *remote = &client->path.remote;
 	const int size = SOCKET_BUFFER, probe = IP_PMTUDISC_DO;
-	struct epoll_event event = {.events = EPOLLIN};
 	socklen_t n = sizeof(client->path.local);
 	int fd = socket(remote->any.sa_family,
 		SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -424,18 +464,19 @@ static int open_udp(struct quic_client *client)
 	}
 	memset(&client->path.local, 0, sizeof(client->path.local));
 	if (connect(fd, &remote->any, quic_address_size(remote)) < 0 ||
-		getsockname(fd, &client->path.local.any, &n) < 0 ||
-		epoll_ctl(client->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
+		getsockname(fd, &client->path.local.any, &n) < 0) {
 		r = -errno;
 		close(fd);
 		return r;
 	}
-	if (client->udp >= 0) {
-		close(client->udp);
-	}
 	client->offload = client->wants_offload && quic_set_offload(fd);
-	client->udp = fd;
-	return 0;
+	return replace_socket(client, fd);
+}
+
+static int open_socket(struct quic_client *client)
+{
+	return client->server.ss_family == AF_UNIX ? open_unix(client)
+						   : open_udp(client);
 }
 
 static int open_all(struct quic_client *client)
@@ -450,7 +491,7 @@ static int open_all(struct quic_client *client)
 			0) {
 		return -errno;
 	}
-	return open_udp(client);
+	return open_socket(client);
 }
 
 static int open_ep(
@@ -503,7 +544,7 @@ int quic_client_connect(const struct quic_client_options *options,
 	struct quic_client *client;
 	int r;
 
-	if (options->address_size > sizeof(client->path.remote)) {
+	if (options->address_size > sizeof(client->server)) {
 		return -EINVAL;
 	}
 	client = calloc(1, sizeof(*client));
@@ -515,7 +556,12 @@ int quic_client_connect(const struct quic_client_options *options,
 	client->tap_ctx = options->ctx;
 	client->tap = options->tap;
 	client->keylog = options->keylog;
-	memcpy(&client->path.remote, options->address, options->address_size);
+	memcpy(&client->server, options->address, options->address_size);
+	client->server_size = options->address_size;
+	if (client->server.ss_family != AF_UNIX) {
+		memcpy(&client->path.remote, &client->server,
+			sizeof(client->path.remote));
+	}
 	r = open_all(client);
 	if (r == 0) {
 		r = open_ep(client, options);
@@ -562,7 +608,7 @@ void quic_client_destroy(struct quic_client *client)
 int quic_client_rebind(struct quic_client *client)
 {
 	struct quic_path before = client->path;
-	int r = open_udp(client);
+	int r = open_socket(client);
 
 	/* The endpoint does not know: to it nothing has changed. */
 	client->path = r == 0 ? before : client->path;
@@ -571,7 +617,7 @@ int quic_client_rebind(struct quic_client *client)
 
 int quic_client_migrate(struct quic_client *client)
 {
-	int r = open_udp(client);
+	int r = open_socket(client);
 
 	return r < 0 ? r : quic_ep_migrate(client->ep, &client->path, now_ns());
 }

@@ -25,6 +25,8 @@ struct quic_listener {
 	struct quic_listener *next;
 	int fd;
 	bool wildcard, offload;
+	bool local_only; /* datagrams of AF_UNIX */
+	char *path;      /* of these, to be removed */
 	union quic_address local;
 	struct io_datagram in;
 	uint8_t bytes[QUIC_RECEIVE_BYTES];

@@ -10,6 +10,7 @@
 #include "transport/address.h"
 #include "transport/quic_internal.h"
 #include "transport/quic_offload.h"
+#include "transport/quic_unix.h"
 
 #define SOCKET_BUFFER (4 * 1024 * 1024)
 
@@ -79,5 +80,29 @@ int quic_listen(struct quic *quic, const char *address, char ret_bound[64])
 	}
 	quic->listeners->offload =
 		!quic->limits.no_offload && quic_set_offload(fd);
+	return 0;
+}
+
+int quic_listen_unix(struct quic *quic, const char *path)
+{
+	const union quic_address server = quic_unix_server();
+	struct sockaddr_storage local = {0};
+	char *copy = strdup(path);
+	int r, fd = copy == NULL ? -ENOMEM : quic_unix_listen(path);
+
+	if (fd < 0) {
+		free(copy);
+		return fd;
+	}
+	memcpy(&local, &server, sizeof(server.in));
+	r = quic_listen_on(quic, fd, &local);
+	if (r < 0) {
+		close(fd);
+		unlink(path);
+		free(copy);
+		return r;
+	}
+	quic->listeners->local_only = true;
+	quic->listeners->path = copy;
 	return 0;
 }

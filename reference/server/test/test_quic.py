@@ -98,7 +98,7 @@ def start_fixture(tmp_path):
         assert line.startswith('smb3xd: listening on quic:127.0.0.1:'), line
         port = int(line.rsplit(':', 1)[1])
         line = process.stdout.readline()
-        if 'certificate' not in line:
+        while 'listening' in line:
             line = process.stdout.readline()
         return port, re.fullmatch(
             'smb3xd: certificate sha256:([0-9a-f]{64})\n', line).group(1)
@@ -237,6 +237,31 @@ def test_bad_settings_are_refused(good, tmp_path):
             [SMB3XD, '--listen', 'quic:127.0.0.1:0', '--share',
              f'data={tmp_path}', *arguments],
             capture_output=True, timeout=10).returncode == 1
+
+
+def there_and_back(tmp_path, target, *options):
+    source, back = tmp_path / 'source', tmp_path / 'back'
+    source.write_bytes(os.urandom(3_000_000))
+    for command in (['put', source, target], ['get', target, back]):
+        subprocess.run([SMB3X, '-q', '--transport', 'quic', '--insecure',
+                        *options, *map(str, command)], check=True, timeout=60)
+    assert back.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize('backend', ['auto', 'epoll'])
+@pytest.mark.parametrize('offload', ['yes', 'no'])
+def test_files_go_there_and_back(start, tmp_path, backend, offload):
+    port, _ = start('--backend', backend, '--quic-offload', offload)
+    there_and_back(
+        tmp_path, f'smb://tester:secret@localhost:{port}/data/f',
+        *(['--no-offload'] if offload == 'no' else []))
+
+
+def test_a_local_socket_carries_it(start, tmp_path):
+    path = tmp_path / 'socket'
+    start('--listen', f'quic-unix:{path}')
+    there_and_back(tmp_path, 'smb://tester:secret@localhost/data/f',
+                   '--unix', str(path))
 
 
 def test_tcp_and_quic_at_one_port(start, tmp_path):
