@@ -5,6 +5,7 @@
 
 DISSECTOR_PARTS := $(patsubst %,dissectors/lua/%.lua, \
   pdu connection judging core_messages core_commands posix_open posix_info \
+  quic_rules \
   learn report frame)
 
 $(OUT)/smb3x.lua: dissectors/assemble $(DISSECTOR_PARTS) dissectors/module.mk

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- What is remembered of a connection, by tcp.stream.
+-- What is remembered of a connection, by tcp.stream or the number of the QUIC
+-- connection.
 --
 -- whole: NEGOTIATE was seen, so that message ids and credits can be counted;
 -- it ends when a message could not be decrypted.
@@ -16,7 +17,7 @@ local function connection_of(stream)
 		conn = {
 			requests = {}, used = {}, sessions = {}, trees = {},
 			granted = 1, credits = 1, outstanding = {}, asyncs = {},
-			nonces = {},
+			nonces = {}, heads = {},
 		}
 		connections[stream] = conn
 	end

@@ -21,9 +21,9 @@ local function judge_body(conn, pdu, bad)
 	pdu.asked = pdu.command
 end
 
-local function judge_pdu(conn, pdu, frame, found)
-	local who = pdu.response and "server" or "client"
-	local function bad(condition, id, text, ...)
+-- A function that notes what is broken in a frame.
+local function noting(found, frame, who)
+	return function(condition, id, text, ...)
 		if condition then
 			id = id:match("^%u+%-%u+%-%d+$") or "CORE-" .. id
 			text = string.format(text, ...)
@@ -33,6 +33,10 @@ local function judge_pdu(conn, pdu, frame, found)
 			totals[id].count = totals[id].count + 1
 		end
 	end
+end
+
+local function judge_pdu(conn, pdu, frame, found)
+	local bad = noting(found, frame, pdu.response and "server" or "client")
 	if pdu.response then
 		learn_response(conn, pdu)
 	end
@@ -72,13 +76,27 @@ local function direct(conn, pdu, pinfo)
 	pdu.response = from_server
 end
 
+-- What QUIC sends again, the built-in dissector shows again: a header that was
+-- seen before, byte for byte.
+local function sent_again(conn, range)
+	local size = math.min(range:len(), HEADER_SIZE)
+	local head = conn.quic and range(0, size):bytes():tohex()
+	local again = head and conn.heads[head]
+	if head then
+		conn.heads[head] = true
+	end
+	return again
+end
+
 -- The PDUs of a frame in order, with what their place in a compound says.
 local function pdus_of(conn, pinfo)
 	local list = {}
 	local seal, before = nil, nil
 	for _, info in ipairs({smb2_pdu()}) do
 		local range = info.range
-		if magic(range) == 0xfd534d42 then
+		if sent_again(conn, range) then
+			seal = nil
+		elseif magic(range) == 0xfd534d42 then
 			conn.whole = conn.whole and not seal
 			seal, before = seal_of(range), nil
 		elseif magic(range) == 0xfe534d42 then
@@ -105,11 +123,29 @@ local function pdus_of(conn, pinfo)
 	return list
 end
 
-local function judge_frame(pinfo)
-	local stream = tcp_stream()
-	local found = {notes = {}}
+-- The connection of a frame; one over QUIC only when it carries SMB.
+local function connection_of_frame()
+	local stream, quic = tcp_stream(), quic_connection()
 	if stream then
-		local conn = connection_of(stream.value)
+		return smb2_pdu() and connection_of(stream.value)
+	elseif quic and (smb2_pdu() or smb1_command() or
+		connections["quic" .. quic.value]) then
+		local conn = connection_of("quic" .. quic.value)
+		conn.quic = true
+		return conn
+	end
+end
+
+local function judge_frame(pinfo)
+	local conn = connection_of_frame()
+	local found = {notes = {}}
+	if conn then
+		local from_server = pinfo.src_port == conn.server_port
+		local bad = noting(found, pinfo.number,
+			from_server and "server" or "client")
+		for _, check in pairs(conn.quic and frames or {}) do
+			check(conn, from_server, bad)
+		end
 		for _, pdu in ipairs(pdus_of(conn, pinfo)) do
 			judge_pdu(conn, pdu, pinfo.number, found)
 		end
@@ -124,7 +160,7 @@ function proto.init()
 end
 
 function proto.dissector(tvb, pinfo, tree)
-	if smb2_pdu() == nil then
+	if smb2_pdu() == nil and quic_connection() == nil then
 		return
 	end
 	local found = verdicts[pinfo.number] or judge_frame(pinfo)

@@ -9,6 +9,9 @@
 
 local both, requests, responses = {}, {}, {}
 
+-- Checks of frames of a QUIC connection that carries SMB, with or without PDUs.
+local frames = {}
+
 -- Bodies. An asker judges the request of one command and may keep what its
 -- answer is judged by; an answerer judges a response that succeeded.
 -- A later area adds its own with also(ask, CREATE, function(...) ... end).

@@ -16,6 +16,8 @@ local bit = bit or bit32
 local proto = Proto("smb3x", "SMB3 rules (smb3x)")
 local smb2_pdu = Field.new("smb2")
 local tcp_stream = Field.new("tcp.stream")
+local smb1_command = Field.new("smb.cmd")
+local quic_connection = Field.new("quic.connection.number")
 
 -- Layout: offsets from the start of the PDU.
 

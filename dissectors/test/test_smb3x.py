@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -191,14 +192,23 @@ CASES = {
     "CORE-CANCEL-0001": (add([c.error(8, 12, 0xC0000120)]), 18, "server"),
 }
 
-ALL = {**CASES, **commands.CASES, **unix.CASES}
+# Rules of SMB over TCP that belong to area QUIC.
+TRANSPORT = struct.pack("<HHII", 6, 4, 0, 1)
+CASES_TCP = {
+    "QUIC-CAPS-0004": (commands.put(1, commands.negotiated(
+        [commands.P, commands.E, commands.S, TRANSPORT])), 2, "server"),
+    "QUIC-CAPS-0020": (commands.put(0, commands.negotiate(
+        [commands.P, commands.E, commands.S, TRANSPORT])), 1, "client"),
+}
+
+ALL = {**CASES, **commands.CASES, **unix.CASES, **CASES_TCP}
 GOOD = {"": c.good, "commands": commands.good, "posix": unix.good}
 
 
 def good_for(rule):
     """The conversation that breaks nothing, in which the rule is broken."""
     for name, cases in (("", CASES), ("commands", commands.CASES),
-                        ("posix", unix.CASES)):
+                        ("posix", unix.CASES), ("commands", CASES_TCP)):
         if rule in cases:
             return GOOD[name]()
     return GOOD[rule]()
@@ -223,6 +233,23 @@ ENCRYPTED = {
 
 
 LEVELS = {"ERROR": "MUST", "WARN": "SHOULD"}
+
+
+# Judged on packets of QUIC: the capture in captures/quic where each is broken.
+QUIC = {
+    "QUIC-CAPS-0003": ("broken-caps-not-set", "server"),
+    "QUIC-CAPS-0009": ("broken-caps-session", "server"),
+    "QUIC-CAPS-0010": ("broken-caps-share", "server"),
+    "QUIC-CAPS-0015": ("broken-caps-clear", "server"),
+    "QUIC-CAPS-0016": ("broken-caps-sealed", "server"),
+    "QUIC-CLIENT-0001": ("old-dialect", "client"),
+    "QUIC-CLIENT-0002": ("smb1-negotiate", "client"),
+    "QUIC-CONNECT-0009": ("broken-dialect", "server"),
+    "QUIC-CONNECT-0011": ("broken-large-mtu", "server"),
+    "QUIC-STREAM-0001": ("stream-second", "server"),
+    "QUIC-STREAM-0012": ("stream-second", "client"),
+    "QUIC-STREAM-0013": ("stream-uni", "client"),
+}
 
 
 def judged():
@@ -260,7 +287,7 @@ def test_rule_is_found_broken(rule, judged_cases):
 
 
 def test_every_judged_rule_has_a_case():
-    assert set(judged()) == set(ALL) | set(ENCRYPTED)
+    assert set(judged()) == set(ALL) | set(ENCRYPTED) | set(QUIC)
 
 
 def test_levels_and_actors_are_those_of_the_documents():
@@ -277,8 +304,28 @@ def test_levels_and_actors_are_those_of_the_documents():
 
 def keys_of(path):
     keys = path.with_suffix(".keys")
-    text = keys.read_text().strip() if keys.exists() else ""
-    return ["-o", f"uat:smb2_seskey_list:{text}"] if text else []
+    lines = keys.read_text().split() if keys.exists() else []
+    return [word for line in lines
+            for word in ("-o", f"uat:smb2_seskey_list:{line}")]
+
+
+@pytest.mark.parametrize("rule", sorted(QUIC))
+def test_rule_is_found_broken_over_quic(rule, tmp_path):
+    name, who = QUIC[rule]
+    path = FOREIGN.parent / "quic" / f"{name}.pcapng"
+    copy = tmp_path / path.name
+    copy.write_bytes(path.read_bytes())
+    found = broken(copy, tmp_path, *keys_of(path))
+    assert (rule, who) in {f[1:] for f in found}
+
+
+@pytest.mark.parametrize("name", ["session", "caps-agreed", "key-update",
+                                  "frame-pieces"])
+def test_nothing_is_found_in_good_quic(name, tmp_path):
+    path = FOREIGN.parent / "quic" / f"{name}.pcapng"
+    copy = tmp_path / path.name
+    copy.write_bytes(path.read_bytes())
+    assert broken(copy, tmp_path, *keys_of(path)) == []
 
 
 # Samba's interim responses: the Signature of what is not signed.
