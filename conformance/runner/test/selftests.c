@@ -89,6 +89,17 @@ CONF_TEST(self, skip, "a feature that is absent", RULES(A_MUST))
 	check(t, NULL, false, A_MUST, "never judged");
 }
 
+CONF_TEST(self, over_quic, "another transport", RULES(A_MUST),
+	NEEDS(QUIC_TRANSPORT))
+{
+	check(t, NULL, false, A_MUST, "never judged");
+}
+
+CONF_TEST(self, about_tcp, "over TCP only", RULES(A_MUST), NEEDS(DIRECT_TCP))
+{
+	check(t, NULL, !t->target->over_quic, A_MUST, "TCP");
+}
+
 CONF_TEST(self, stop, "stop leaves the test", RULES(A_MUST, A_SHOULD))
 {
 	stop_ok(t, flush(connected(t)), A_SHOULD);

@@ -54,6 +54,7 @@ def run(tmp_path_factory):
 STATES = {
     "pass": "PASS", "fail": "FAIL", "warn": "WARN", "noverdict": "NOVERDICT",
     "skip": "SKIP", "stop": "WARN", "undeclared": "ERROR",
+    "over_quic": "SKIP", "about_tcp": "PASS",
     "no_check": "ERROR", "assertion": "ERROR", "killed": "ERROR",
     "hangs": "NOVERDICT", "hangs_after_failure": "FAIL",
     "sometimes": "PASS", "silent": "FAIL", "malformed": "FAIL",
@@ -71,6 +72,7 @@ def test_state(run, name):
 REASONS = {
     "noverdict": "needs FLUSH STATUS_SUCCESS; saw STATUS_FILE_CLOSED",
     "skip": "a feature",
+    "over_quic": "needs QUIC to the server as well",
     "undeclared": "CORE-READ-0002 is checked but not declared",
     "no_check": "without a check",
     "assertion": "assertion or exception",
@@ -149,8 +151,24 @@ def test_exit_codes(tmp_path, patterns, options, code):
     assert Run(tmp_path, *patterns, *options).done.returncode == code
 
 
+def test_transport_of_the_target(tmp_path):
+    out = tmp_path / "results.json"
+    check("run", "smb+quic://u:p@127.0.0.1:1/share", "--no-probe",
+          "--no-cleanup", "self/selftests/about_tcp",
+          "self/selftests/over_quic", "self/selftests/pass", "--json", out,
+          "--time-scale", "0.1")
+    tests = {t["id"].split("/")[-1]: t
+             for t in json.loads(out.read_text())["tests"]}
+    assert tests["about_tcp"]["verdict"] == "SKIP"
+    assert "reached over QUIC" in tests["about_tcp"]["reason"]
+    assert tests["over_quic"]["verdict"] == "FAIL"
+    assert tests["pass"]["verdict"] == "NOVERDICT"
+    assert "a QUIC connection" in tests["pass"]["reason"]
+
+
 def test_usage_errors():
     check("run", "http://nowhere", code=4)
+    check("run", "smb+tcp://u:p@127.0.0.1/share", code=4)
     check("run", "smb://u:p@127.0.0.1:1/share", code=4)
     check("frobnicate", code=4)
     server = fake_server.start()
