@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Splitting and joining of UDP packets by the kernel (GSO, GRO), for those who
+ * own sockets.
+ */
+#ifndef SMB3X_TRANSPORT_QUIC_OFFLOAD_H
+#define SMB3X_TRANSPORT_QUIC_OFFLOAD_H
+
+#include <netinet/udp.h>
+#include <stdbool.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+/* Asks for both; whether packets may be handed over in batches. */
+bool quic_set_offload(int fd);
+
+#endif
