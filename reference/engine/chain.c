@@ -189,8 +189,7 @@ static struct blob *only_part(struct chain *chain)
 	return blob_hold(part->blob);
 }
 
-/* blob has room for the transform header in front. */
-static int seal(struct session *session, struct blob *blob)
+int chain_seal(struct session *session, struct blob *blob)
 {
 	uint8_t nonce[16] = {0};
 	struct wire_view plain = {blob->data + CRYPTO_TRANSFORM_SIZE,
@@ -231,7 +230,7 @@ void chain_flush(struct chain *chain)
 	blob = chain->parts.count == 1 && chain->count == 1 ? only_part(chain)
 							    : join(chain, lead);
 	free_parts(chain);
-	if (blob && chain->seal && seal(chain->seal_session, blob) < 0) {
+	if (blob && chain->seal && chain_seal(chain->seal_session, blob) < 0) {
 		blob_release(blob);
 		blob = NULL;
 	}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/caching.h"
 #include "engine/fileops.h"
 #include "engine/posix.h"
 
@@ -49,6 +50,7 @@ static void closing_wait(struct closing *closing)
 	if (done) {
 		done(closing->ctx);
 	}
+	break_wake(closing->engine, (uintptr_t)closing->file);
 }
 
 static void closing_resume(struct file *base)
@@ -66,6 +68,8 @@ static void closing_end(struct closing *closing)
 	struct file *base = closing_base(closing);
 	void (*done)(void *ctx) = closing->done;
 	void *ctx = closing->ctx;
+	struct engine *engine = closing->engine;
+	uintptr_t wake = (uintptr_t)closing->file;
 
 	closing->engine->background--;
 	open->node = NULL;
@@ -81,6 +85,9 @@ static void closing_end(struct closing *closing)
 	free(closing);
 	if (done) {
 		done(ctx);
+	}
+	if (wake) {
+		break_wake(engine, wake);
 	}
 }
 
@@ -131,6 +138,8 @@ static void closing_unlinked(struct files_op *op)
 	struct file_link *link = closing->link;
 
 	if (op->result == 0) {
+		dirlease_removed(closing->engine, closing->op.port, link,
+			closing->open);
 		link->gone = true;
 		closing_told(closing);
 	} else {
@@ -179,6 +188,9 @@ static bool closing_detach(struct closing *closing, struct open *open)
 		return false;
 	}
 	if (RULE(CORE_CREATE_0043) && open->delete_on_close) {
+		if (!open->link->delete_pending) {
+			open->link->marker_parent = open->parent;
+		}
 		open->link->delete_pending = true;
 		notify_deleted(file, open->link);
 	}
@@ -207,6 +219,9 @@ void open_close(struct open *open, void (*done)(void *ctx), void *ctx)
 	open->closing = true;
 	notify_close(open, STATUS_NOTIFY_CLEANUP);
 	lock_close(open);
+	dirlease_done(open, open->written ? MODEL_OPERATION_CLOSED_AFTER_WRITE
+					  : MODEL_OPERATION_CLOSED);
+	caching_close(open);
 	dir_search_close(open);
 	if (!closing) {
 		/* Nothing can be done for the node; let the server live. */

@@ -117,6 +117,8 @@ struct chain *chain_create(
 void chain_run(struct chain *chain);
 /* The current request is answered (status) or over without an answer. */
 void chain_request_done(struct request *req, uint32_t status);
+/* Encrypts a message that has room for the transform header in front. */
+int chain_seal(struct session *session, struct blob *blob);
 /* Sends the answers that are there as one message. */
 void chain_flush(struct chain *chain);
 
@@ -145,6 +147,18 @@ bool reply_add(struct request *req, uint32_t status,
 	const struct wire_type *type, const void *body);
 /* Gives the request an AsyncId and sends STATUS_PENDING. */
 void reply_interim(struct request *req);
+
+/* ---- notification.c: messages that nobody asked for ---- */
+/* Where and how a break is sent. False: the connection is of no use. */
+struct notification {
+	struct engine_conn *conn;
+	struct session *session; /* of the open, whose keys count */
+	struct tree *tree;
+	uint64_t session_id;
+	const struct wire_type *type;
+	const void *body;
+};
+bool notification_send(const struct notification *notification);
 
 /* ---- session.c ---- */
 struct session *session_create(struct engine_conn *conn);

@@ -288,6 +288,7 @@ uint32_t create_attach(struct request *req)
 	open->posix = work->posix;
 	open->posix_append = posix_is_append(open);
 	open->delete_on_close = work->options & FILE_DELETE_ON_CLOSE;
+	open->parent = work->contexts.lease.parent;
 	open->mode =
 		work->options &
 		(FILE_WRITE_THROUGH | FILE_SEQUENTIAL_ONLY |

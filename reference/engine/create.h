@@ -4,6 +4,7 @@
 #ifndef SMB3X_ENGINE_CREATE_H
 #define SMB3X_ENGINE_CREATE_H
 
+#include "engine/caching.h"
 #include "engine/fileops.h"
 
 /* What the contexts of a request ask for. */
@@ -15,6 +16,7 @@ struct create_contexts {
 	uint32_t posix_mode;
 	uint64_t access_timestamp, allocation_size;
 	struct wire_view security_data, attribute_data;
+	struct lease_wish lease;
 };
 
 /*
@@ -41,6 +43,7 @@ struct create_work {
 	uint32_t options; /* those that are not ignored */
 	uint32_t action;
 	unsigned int tries;
+	bool broke_sharing; /* it waited because of share modes */
 	bool posix;  /* a POSIX open */
 	bool exact;  /* broken rules: the name is read as that of one */
 	bool stream; /* a named stream is opened */
@@ -75,6 +78,20 @@ void create_existing(struct request *req);
 void create_stop(struct request *req, size_t n);
 /* The open is in the tables, on the file; STATUS_SUCCESS or what is wrong. */
 uint32_t create_attach(struct request *req);
+
+/* create_caching.c: breaks what others hold; true: the request waits, and
+ * begins anew. */
+bool create_waits(struct request *req);
+/* What it is granted, into the response and as context. */
+void create_cache(struct request *req, struct smb2_create_response *response,
+	struct wire_buf *out, size_t *last);
+/* create_contexts.c: of the lease; STATUS_SUCCESS or not. */
+uint32_t context_lease(const struct request *req,
+	const struct smb2_create_request *body, struct wire_view data,
+	struct lease_wish *ret_wish);
+/* Appends a context; *last is where the one before it starts. */
+void context_put(struct wire_buf *out, size_t *last, const char *name,
+	const struct wire_type *type, const void *data);
 
 /* create_new.c: the name is free. */
 void create_new(struct request *req);

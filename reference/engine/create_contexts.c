@@ -51,6 +51,7 @@ static uint32_t context_posix(const struct request *req, struct wire_view data,
 }
 
 static uint32_t context_known(const struct request *req,
+	const struct smb2_create_request *body,
 	const struct smb2_create_context *context,
 	struct create_contexts *contexts)
 {
@@ -61,6 +62,9 @@ static uint32_t context_known(const struct request *req,
 	}
 	if (context_is(name, "MxAc")) {
 		return context_maximal(data, contexts);
+	}
+	if (context_is(name, "RqLs")) {
+		return context_lease(req, body, data, &contexts->lease);
 	}
 	if (context_is(name, "QFid")) {
 		contexts->disk_id = true;
@@ -83,8 +87,7 @@ static uint32_t context_known(const struct request *req,
 	} else if (context_is(name, "ExtA")) {
 		contexts->attributes = true;
 		contexts->attribute_data = data;
-	} else if (!RULE(CORE_CREATE_0051) && !context_is(name, "RqLs") &&
-		   !context_is(name, "DHnQ") && !context_is(name, "DHnC") &&
+	} else if (!RULE(CORE_CREATE_0051) && !context_is(name, "DHnQ") && !context_is(name, "DHnC") &&
 		   !context_is(name, "DH2Q") && !context_is(name, "DH2C")) {
 		return STATUS_INVALID_PARAMETER;
 	}
@@ -111,7 +114,7 @@ uint32_t create_contexts_parse(const struct request *req,
 			context.name.n < CONTEXT_NAME_MIN) {
 			return STATUS_INVALID_PARAMETER;
 		}
-		status = context_known(req, &context, ret_contexts);
+		status = context_known(req, body, &context, ret_contexts);
 		if (status) {
 			return status;
 		}
@@ -155,7 +158,7 @@ static void context_put_bytes(struct wire_buf *out, size_t *last,
 	wire_buf_bytes(out, data);
 }
 
-static void context_put(struct wire_buf *out, size_t *last, const char *name,
+void context_put(struct wire_buf *out, size_t *last, const char *name,
 	const struct wire_type *type, const void *data)
 {
 	uint8_t bytes[64];
@@ -206,7 +209,8 @@ static bool create_answers_others(const struct create_work *work)
 	return !work->contexts.posix || RULE(PSX_CREATE_0012);
 }
 
-static struct wire_view create_contexts_answer(struct request *req)
+static struct wire_view create_contexts_answer(
+	struct request *req, struct smb2_create_response *response)
 {
 	const struct create_work *work = req->work;
 	uint8_t *p = request_alloc(req, CONTEXTS_OUT);
@@ -229,6 +233,7 @@ static struct wire_view create_contexts_answer(struct request *req)
 		context_put(&out, &last, "QFid",
 			&smb2_create_query_on_disk_id_type, &id);
 	}
+	create_cache(req, response, &out, &last);
 	if (create_tells_posix(req)) {
 		context_put_bytes(&out, &last, posix_tag(),
 			posix_response(req, &work->stat,
@@ -262,7 +267,11 @@ void create_reply(struct request *req)
 	if (req->conn->dialect >= 0x0300 && stat->reparse_tag) {
 		response.flags = SMB2_CREATE_FLAG_REPARSEPOINT;
 	}
-	response.create_contexts = create_contexts_answer(req);
+	response.create_contexts = create_contexts_answer(req, &response);
+	dirlease_done(req->open,
+		work->created    ? MODEL_OPERATION_CREATED
+		: work->truncate ? MODEL_OPERATION_OVERWRITTEN
+				 : MODEL_OPERATION_OPENED);
 	request_reply(
 		req, STATUS_SUCCESS, &smb2_create_response_type, &response);
 }

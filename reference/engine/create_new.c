@@ -424,6 +424,10 @@ void create_new(struct request *req)
 		create_fail(req, STATUS_OBJECT_NAME_NOT_FOUND);
 		return;
 	}
+	if (lease_misused(req->conn, &work->contexts.lease, NULL)) {
+		create_fail(req, STATUS_INVALID_PARAMETER);
+		return;
+	}
 	if (RULE(CORE_CREATE_0042) && !work->posix &&
 		(work->body.file_attributes & FILE_ATTRIBUTE_READONLY) &&
 		(work->options & FILE_DELETE_ON_CLOSE)) {

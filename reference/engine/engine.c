@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/caching.h"
 #include "engine/core.h"
 
 static int copy_interfaces(
@@ -94,6 +95,7 @@ void engine_advance(struct engine *engine, uint64_t now)
 		engine->expiry_at = UINT64_MAX;
 		sessions_expire(engine);
 		conns_expire(engine);
+		breaks_expire(engine);
 	}
 }
 

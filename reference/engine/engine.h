@@ -63,6 +63,7 @@ struct engine_config {
 	uint16_t max_credits;                              /* per connection */
 	uint32_t max_connections, max_sessions, max_opens; /* whole server */
 	uint64_t idle_session_ns;
+	uint64_t lease_break_ns; /* for an acknowledgment; 0: 35 seconds */
 	bool guest;             /* unknown users become guests */
 	bool encrypt_over_quic; /* SMB2 encryption inside of QUIC as well */
 	bool pipes_over_quic;   /* named pipes may be opened there */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "engine/caching.h"
 #include "engine/ioctl_work.h"
 #include "engine/posix.h"
 
@@ -186,6 +187,9 @@ static void ioctl_zero(struct request *req)
 		zero.beyond_final_zero - zero.file_offset, true);
 	if (status) {
 		request_fail(req, status);
+		return;
+	}
+	if (caching_wait(req, MODEL_LEASE_REASON_ZERO, ioctl_zero)) {
 		return;
 	}
 	req->op.node = req->open->node;

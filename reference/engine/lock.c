@@ -2,6 +2,7 @@
 /* Byte-range locks. [MS-SMB2] 3.3.5.14, [MS-FSA] 2.1.4.10, 2.1.5.8, 2.1.5.9 */
 #include <stdlib.h>
 
+#include "engine/caching.h"
 #include "engine/fileops.h"
 #include "engine/lock.h"
 #include "engine/posix.h"
@@ -151,6 +152,7 @@ static void lock_reply(struct request *req)
 		req->open->lock_sequence[index - 1] =
 			(uint8_t)((sequence & 15) + 1);
 	}
+	dirlease_done(req->open, MODEL_OPERATION_LOCKED);
 	request_reply(req, STATUS_SUCCESS, &smb2_lock_response_type, &response);
 }
 
@@ -302,6 +304,9 @@ static void lock_lock(struct request *req)
 	struct smb2_lock_element element;
 	unsigned int count = 0;
 
+	if (caching_wait(req, MODEL_LEASE_REASON_LOCK, lock_lock)) {
+		return;
+	}
 	while (wire_list_next(&list, &element, NULL) > 0) {
 		bool now = element.flags & SMB2_LOCKFLAG_FAIL_IMMEDIATELY;
 		uint32_t status = lock_take(req->open, &element);

@@ -2,7 +2,7 @@
 $(eval $(call library,engine,$(wildcard reference/engine/*.c)))
 
 ENGINE_RIG := reference/engine/test/rig.c
-ENGINE_NEEDS := engine files crypto ports wire rules
+ENGINE_NEEDS := engine model files crypto ports wire rules
 
 $(eval $(call unit_test,engine_core,reference/engine/test/core_test.c $(ENGINE_RIG),$(ENGINE_NEEDS),-lgnutls -lpthread))
 $(eval $(call unit_test,engine_async,reference/engine/test/async_test.c $(ENGINE_RIG),$(ENGINE_NEEDS),-lgnutls -lpthread))
@@ -19,10 +19,10 @@ ENGINE_FUZZ_SOURCES := reference/engine/fuzz/engine_fuzz.c $(ENGINE_RIG) \
   $(wildcard reference/engine/*.c reference/crypto/*.c reference/wire/*.c \
      reference/ports/*.c reference/files/memory*.c reference/files/reparse*.c)
 $(ENGINE_FUZZ): $(ENGINE_FUZZ_SOURCES) $(wildcard reference/engine/*.h) \
-    $(WIRE_HEADERS) $(WIRE_GENERATED) $(GEN)/rules.h
+    $(WIRE_HEADERS) $(WIRE_GENERATED) $(GEN)/rules.h $(GEN)/model.h
 	@mkdir -p $(@D)
 	@echo "  FUZZ  $@"
-	@clang $(CPPFLAGS) $(FUZZ_CFLAGS) -o $@ $(filter %.c,$^) $(GEN)/rules.c \
+	@clang $(CPPFLAGS) $(FUZZ_CFLAGS) -o $@ $(filter %.c,$^) $(GEN)/rules.c $(GEN)/model.c \
 	  -lgnutls -lpthread
 
 fuzz-engine: $(ENGINE_FUZZ)

@@ -108,6 +108,15 @@ static uint32_t capabilities(const struct engine_conn *conn, uint16_t dialect)
 		offered |= conn->client_capabilities &
 			   SMB2_GLOBAL_CAP_MULTI_CHANNEL;
 	}
+	if (dialect >= SMB2_DIALECT_210 && dialect != SMB2_DIALECT_WILDCARD &&
+		RULE(LEASE_GRANT_0001)) {
+		offered |= SMB2_GLOBAL_CAP_LEASING;
+	}
+	if (dialect >= SMB2_DIALECT_300 && dialect != SMB2_DIALECT_WILDCARD &&
+		(conn->client_capabilities & SMB2_GLOBAL_CAP_DIRECTORY_LEASING ||
+			!RULE(DIRL_GRANT_0001))) {
+		offered |= SMB2_GLOBAL_CAP_DIRECTORY_LEASING;
+	}
 	if (conn->cipher && dialect < SMB2_DIALECT_311) {
 		offered |= SMB2_GLOBAL_CAP_ENCRYPTION;
 	}

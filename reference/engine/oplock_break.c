@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Acknowledgements of oplock and lease breaks. The server grants neither, so
- * none can be right: what is left are the errors. [MS-SMB2] 2.2.24, 3.3.5.22
- */
-#include "engine/core.h"
+/* Acknowledgements of oplock and lease breaks. [MS-SMB2] 2.2.24, 3.3.5.22 */
+#include "engine/caching.h"
 
 static void lease(struct request *req)
 {
 	struct smb2_lease_break_acknowledgment body;
 
-	if (!request_decode(
+	if (request_decode(
 		    req, &smb2_lease_break_acknowledgment_type, &body)) {
-		return;
+		lease_acknowledge(req, &body);
 	}
-	request_fail(req, STATUS_OBJECT_NAME_NOT_FOUND);
 }
 
 static void oplock(struct request *req)
@@ -24,8 +20,13 @@ static void oplock(struct request *req)
 		    req, &smb2_oplock_break_acknowledgment_type, &body)) {
 		return;
 	}
+	if (!RULE(LEASE_OPLOCKACK_0006) &&
+		!table_find(&req->engine->opens, body.file_id.volatile_)) {
+		request_fail(req, STATUS_INVALID_OPLOCK_PROTOCOL);
+		return;
+	}
 	if (request_open(req, body.file_id)) {
-		request_fail(req, STATUS_INVALID_DEVICE_STATE);
+		oplock_acknowledge(req, body.oplock_level);
 	}
 }
 

@@ -256,26 +256,50 @@ static uint32_t park_refusal(const struct request *req)
 	if (req->conn->parked > LIMIT_ASYNC) {
 		return STATUS_INSUFFICIENT_RESOURCES;
 	}
-	/* In the midst of a compound, all behind it would wait as well. */
-	return req->last ? 0 : STATUS_INTERNAL_ERROR;
+	return 0;
 }
 
-bool request_park(struct request *req, request_cancel *on_cancel)
+static bool park(struct request *req, request_cancel *on_cancel,
+	uint32_t refusal, bool interim)
 {
-	uint32_t refusal;
-
 	req->parked = true;
 	req->on_cancel = on_cancel;
 	req->conn->parked++;
-	refusal = park_refusal(req);
 	if (refusal) {
 		request_cancel_now(req, refusal);
 		return false;
 	}
-	if (RULE(CORE_ASYNC_0001)) {
+	if (interim) {
 		reply_interim(req);
 	}
 	return true;
+}
+
+bool request_park(struct request *req, request_cancel *on_cancel)
+{
+	uint32_t refusal = park_refusal(req);
+
+	/* In the midst of a compound, all behind it would wait as well. */
+	if (!refusal && !req->last) {
+		refusal = STATUS_INTERNAL_ERROR;
+	}
+	return park(req, on_cancel, refusal, RULE(CORE_ASYNC_0001));
+}
+
+bool request_park_anywhere(struct request *req, request_cancel *on_cancel)
+{
+	uint32_t refusal =
+		req->cancelled ? STATUS_CANCELLED : park_refusal(req);
+
+	return park(req, on_cancel, refusal,
+		RULE(CORE_ASYNC_0001) && RULE(LEASE_BREAK_0025));
+}
+
+void request_unpark(struct request *req)
+{
+	req->parked = false;
+	req->on_cancel = NULL;
+	req->conn->parked--;
 }
 
 void request_cancel_now(struct request *req, uint32_t status)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "engine/caching.h"
 #include "engine/fileops.h"
 #include "engine/posix.h"
 
@@ -17,6 +18,7 @@ struct set_work {
 	struct files_node *probe; /* of a directory that is to be deleted */
 	bool delete_on_close;
 	uint32_t filter; /* what to announce */
+	bool basic_set, size_set;
 };
 
 void set_info_reply(struct request *req, uint32_t status)
@@ -31,6 +33,11 @@ void set_info_reply(struct request *req, uint32_t status)
 		req, STATUS_SUCCESS, &smb2_set_info_response_type, &response);
 }
 
+static uint64_t set_time(uint64_t time)
+{
+	return time >= TIME_RESUME || !RULE(CORE_SETINFO_0004) ? 0 : time;
+}
+
 static void set_done(struct files_op *op)
 {
 	struct request *req = op->ctx;
@@ -42,15 +49,18 @@ static void set_done(struct files_op *op)
 	if (work->filter) {
 		notify_modified(req->open, work->filter);
 	}
+	if (work->size_set) {
+		dirlease_done(req->open, MODEL_OPERATION_SIZE_SET);
+	} else if (work->basic_set) {
+		dirlease_done(req->open, work->filter ||
+				set_time(work->basic.change_time)
+				? MODEL_OPERATION_ATTRIBUTES_SET
+				: MODEL_OPERATION_NOTHING_SET);
+	}
 	set_info_reply(req, STATUS_SUCCESS);
 }
 
 /* ---- FileBasicInformation ---- */
-
-static uint64_t set_time(uint64_t time)
-{
-	return time >= TIME_RESUME || !RULE(CORE_SETINFO_0004) ? 0 : time;
-}
 
 /* What broken rules make of times that a POSIX open sets. */
 static void set_spoil_times(struct request *req)
@@ -98,6 +108,7 @@ static void set_basic_now(struct request *req, uint32_t kept)
 		.dos_attributes =
 			(basic->file_attributes & SET_ATTRIBUTES) | kept,
 	};
+	work->basic_set = true;
 	req->op.set_attributes =
 		basic->file_attributes && RULE(CORE_SETINFO_0006);
 	req->open->set_write_time = set_time(basic->last_write_time);
@@ -208,7 +219,11 @@ static void set_end_of_file(struct request *req)
 		set_info_reply(req, STATUS_SUCCESS);
 		return;
 	}
+	if (caching_wait(req, MODEL_LEASE_REASON_SIZE, set_end_of_file)) {
+		return;
+	}
 	work->filter = NOTIFY_SIZE;
+	work->size_set = true;
 	req->op.node = req->open->node;
 	req->op.offset = end.end_of_file;
 	request_submit(req, FILES_TRUNCATE, set_done);
@@ -245,6 +260,10 @@ static void set_allocation(struct request *req)
 		set_info_reply(req, STATUS_INVALID_PARAMETER);
 		return;
 	}
+	if (caching_wait(req, MODEL_LEASE_REASON_SIZE, set_allocation)) {
+		return;
+	}
+	work->size_set = true;
 	req->op.node = req->open->node;
 	req->op.offset = allocation.allocation_size;
 	request_submit(req, FILES_STAT, set_allocation_known);
@@ -257,6 +276,10 @@ static void set_marked(struct request *req)
 	const struct set_work *work = req->work;
 	struct open *open = req->open;
 
+	if (caching_wait(req, MODEL_LEASE_REASON_DELETE, set_marked)) {
+		return;
+	}
+	dirlease_done(open, MODEL_OPERATION_MARKED);
 	if (work->delete_on_close) {
 		open->delete_on_close = true;
 		set_info_reply(req, STATUS_SUCCESS);
@@ -264,6 +287,7 @@ static void set_marked(struct request *req)
 	}
 	open->link->delete_pending = true;
 	open->link->marker = open;
+	open->link->marker_parent = open->parent;
 	notify_deleted(open->file, open->link);
 	set_info_reply(req, STATUS_SUCCESS);
 }

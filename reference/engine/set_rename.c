@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/caching.h"
 #include "engine/fileops.h"
 #include "engine/posix.h"
 
@@ -59,6 +60,39 @@ static void rename_failed(struct files_op *op)
 				    : posix_rename_status(op, work->link));
 }
 
+static bool rename_within(const char *from, const char *to)
+{
+	const char *a = strrchr(from, '/'), *b = strrchr(to, '/');
+	size_t n = a ? (size_t)(a - from) : 0, m = b ? (size_t)(b - to) : 0;
+
+	return n == m && memcmp(from, to, n) == 0;
+}
+
+/* The leases of both directories. */
+static void rename_told(struct request *req, const char *to)
+{
+	const struct rename_work *work = req->work;
+	const struct open *open = req->open;
+	struct files_port *port = open_port(open);
+	bool within = rename_within(work->from, to);
+
+	if (work->stream) {
+		return;
+	}
+	if (!within) {
+		dirlease_event(req->engine, port, work->from,
+			work->link ? MODEL_OPERATION_LINKED_AWAY
+				   : MODEL_OPERATION_RENAMED,
+			open);
+	}
+	if (within || RULE(DIRL_RENAME_0002)) {
+		dirlease_event(req->engine, port, to,
+			work->link ? MODEL_OPERATION_LINKED_INTO
+				   : MODEL_OPERATION_RENAMED,
+			open);
+	}
+}
+
 static void rename_done(struct files_op *op)
 {
 	struct request *req = op->ctx;
@@ -101,6 +135,7 @@ static void rename_done(struct files_op *op)
 		notify_renamed(req->engine, op->port, work->from,
 			op->actual_name, filter);
 	}
+	rename_told(req, op->actual_name);
 	set_info_reply(req, STATUS_SUCCESS);
 }
 
@@ -259,30 +294,38 @@ static void rename_target_known(struct files_op *op)
 		req, work->link ? FILES_LINK : FILES_RENAME, rename_done);
 }
 
-void set_info_rename(
-	struct request *req, uint8_t info_class, struct wire_view buffer)
+static void rename_go(struct request *req);
+
+/* Others give up what they hold on to the name for. */
+static bool rename_waits(struct request *req)
 {
-	struct rename_work *work = request_alloc(req, sizeof *work);
-	struct wire_view name = {0};
+	const struct rename_work *work = req->work;
+	const struct open *open = req->open;
+
+	if (caching_wait(req,
+		    work->link ? MODEL_LEASE_REASON_LINK
+			       : MODEL_LEASE_REASON_RENAME,
+		    rename_go)) {
+		return true;
+	}
+	if (!open->file->directory || work->link || open->posix ||
+		!caching_break_below(req->engine, open_port(open),
+			open->link->path, open)) {
+		return false;
+	}
+	break_wait(req, NULL, rename_go, request_fail);
+	return true;
+}
+
+static void rename_go(struct request *req)
+{
+	struct rename_work *work = req->work;
 	uint32_t status;
 
-	if (!work) {
-		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+	if (rename_waits(req)) {
 		return;
 	}
-	req->work = work;
-	work->link = info_class == FileLinkInformation;
-	status = rename_decode(req, info_class, buffer, &name);
-	if (!status && !work->link && RULE(CORE_SETINFO_0015) &&
-		!(req->open->granted_access & DELETE)) {
-		status = STATUS_ACCESS_DENIED;
-	}
-	if (!status) {
-		status = rename_parse(req, name);
-	}
-	if (!status) {
-		status = rename_check(req);
-	}
+	status = rename_check(req);
 	if (status) {
 		set_info_reply(req, status);
 		return;
@@ -312,4 +355,32 @@ void set_info_rename(
 	}
 	request_submit(
 		req, work->link ? FILES_LINK : FILES_RENAME, rename_done);
+}
+
+void set_info_rename(
+	struct request *req, uint8_t info_class, struct wire_view buffer)
+{
+	struct rename_work *work = request_alloc(req, sizeof *work);
+	struct wire_view name = {0};
+	uint32_t status;
+
+	if (!work) {
+		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+		return;
+	}
+	req->work = work;
+	work->link = info_class == FileLinkInformation;
+	status = rename_decode(req, info_class, buffer, &name);
+	if (!status && !work->link && RULE(CORE_SETINFO_0015) &&
+		!(req->open->granted_access & DELETE)) {
+		status = STATUS_ACCESS_DENIED;
+	}
+	if (!status) {
+		status = rename_parse(req, name);
+	}
+	if (status) {
+		set_info_reply(req, status);
+		return;
+	}
+	rename_go(req);
 }

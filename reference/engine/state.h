@@ -34,6 +34,8 @@ struct file;
 struct request;
 struct closing;
 struct credit_window;
+struct break_wait;
+struct lease;
 struct chain;
 
 /* Time is in units of 100 ns (FILETIME). */
@@ -51,6 +53,9 @@ struct engine {
 	struct list files;            /* struct file, by in_engine */
 	struct table files_by_id;     /* engine/file.c */
 	struct list watches;          /* engine/notify.c */
+	struct list leases;           /* engine/lease.c */
+	struct list breaks;           /* struct breaking, oldest first */
+	struct list break_waiters;    /* engine/break_wait.c */
 	struct list waiting;          /* submitted requests, oldest first */
 	unsigned int open_count;
 	unsigned int background; /* file operations without a request */
@@ -154,6 +159,36 @@ struct share {
 	unsigned int holders;
 };
 
+/* A break of a lease or an oplock that waits for its acknowledgment. */
+struct breaking {
+	struct list_link in_engine; /* linked: it does */
+	uint64_t deadline;
+	struct lease *lease; /* one of them */
+	struct open *open;
+};
+
+/* [MS-SMB2] 3.3.1.12; states are sets of SMB2_LEASE_... */
+struct lease {
+	struct list_link in_engine;
+	struct engine *engine;
+	struct wire_guid client, key;
+	struct file *file;
+	struct list opens; /* by in_lease; at least one */
+	bool v2;
+	uint16_t epoch;
+	uint32_t held;
+	struct breaking breaking;
+	uint32_t to;    /* what is left after the break */
+	uint32_t later; /* and what is to be left then */
+	bool overdue;   /* the last break was never acknowledged */
+};
+
+/* ParentLeaseKey, if there is one. */
+struct parent_key {
+	bool set;
+	struct wire_guid key;
+};
+
 /* A name by which a file was opened: hard links have several, and are deleted
  * one by one. [MS-FSA] 2.1.1.5 */
 struct file_link {
@@ -163,6 +198,7 @@ struct file_link {
 	bool gone;           /* deleted or replaced: no name any more */
 	bool replaced;
 	const struct open *marker; /* who marked it; to compare only */
+	struct parent_key marker_parent;
 	unsigned int holders;      /* opens and closings */
 };
 
@@ -209,6 +245,11 @@ struct open {
 	uint64_t write_time, set_write_time;
 	bool written;
 	uint8_t oplock_level;
+	uint8_t oplock_to;        /* while it is broken */
+	struct breaking breaking; /* of the oplock */
+	struct lease *lease;
+	struct list_link in_lease;
+	struct parent_key parent;
 	uint16_t channel_sequence;
 	unsigned int outstanding, outstanding_before; /* 3.3.5.2.10 */
 	uint64_t position;         /* FilePositionInformation */
@@ -246,6 +287,7 @@ struct request {
 	bool parked, submitted, cancelled;
 	uint32_t cancel_status; /* what on_cancel() is to answer */
 	request_cancel *on_cancel;
+	struct break_wait *wait; /* engine/break_wait.c */
 	struct files_op op; /* one at a time */
 	void (*done)(struct files_op *op);
 	uint64_t submitted_at;
@@ -291,6 +333,12 @@ void request_submit(struct request *req, enum files_verb verb,
  * a compound (which [MS-SMB2] 3.3.5.2.7 allows to fail):
  * then false is returned, and req is gone. */
 bool request_park(struct request *req, request_cancel *on_cancel);
+
+/* The same for a request that waits for the break of a lease: also in the
+ * midst of a compound, which then goes on afterwards. */
+bool request_park_anywhere(struct request *req, request_cancel *on_cancel);
+/* It waits no longer; what it does next is up to the caller. */
+void request_unpark(struct request *req);
 
 /* Finds the open that a FileId names (related compounds: the one of the
  * element before), checks session, tree and channel sequence, sets and

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* WRITE. [MS-SMB2] 3.3.5.13, [MS-FSA] 2.1.5.3 */
+#include "engine/caching.h"
 #include "engine/fileops.h"
 #include "engine/posix.h"
 
@@ -51,6 +52,7 @@ static void write_done(struct files_op *op)
 	open->position = op->offset + op->transferred;
 	open->written = true;
 	notify_modified(open, NOTIFY_SIZE | NOTIFY_LAST_WRITE);
+	dirlease_done(open, MODEL_OPERATION_WRITTEN);
 	if (op->result < 0 || !through) {
 		write_reply(req, op->transferred);
 		return;
@@ -159,6 +161,28 @@ static uint32_t write_check(
 	return lock_check_io(open, body->offset, body->length, true);
 }
 
+static void write_begin(struct request *req)
+{
+	const struct smb2_write_request *body = req->work;
+
+	if (caching_wait(req, MODEL_LEASE_REASON_WRITE, write_begin)) {
+		return;
+	}
+	if (req->open->posix_append && body->offset == WRITE_TO_END &&
+		RULE(PSX_APPEND_0005)) {
+		req->op.append = RULE(PSX_APPEND_0004);
+		write_at(req, 0);
+		return;
+	}
+	if (body->offset == WRITE_TO_END ||
+		!(req->open->granted_access & FILE_WRITE_DATA)) {
+		req->op.node = req->open->node;
+		request_submit(req, FILES_STAT, write_end_known);
+		return;
+	}
+	write_at(req, body->offset);
+}
+
 void cmd_write(struct request *req)
 {
 	struct smb2_write_request *body = request_alloc(req, sizeof *body);
@@ -187,17 +211,5 @@ void cmd_write(struct request *req)
 		request_fail(req, STATUS_INVALID_PARAMETER);
 		return;
 	}
-	if (req->open->posix_append && body->offset == WRITE_TO_END &&
-		RULE(PSX_APPEND_0005)) {
-		req->op.append = RULE(PSX_APPEND_0004);
-		write_at(req, 0);
-		return;
-	}
-	if (body->offset == WRITE_TO_END ||
-		!(req->open->granted_access & FILE_WRITE_DATA)) {
-		req->op.node = req->open->node;
-		request_submit(req, FILES_STAT, write_end_known);
-		return;
-	}
-	write_at(req, body->offset);
+	write_begin(req);
 }

@@ -508,6 +508,18 @@ static int set_max_io(
 	return r;
 }
 
+static int set_lease_break(
+	struct config *config, const char *value, const char **ret_why)
+{
+	uint32_t seconds = 0;
+	int r = set_number(&seconds, value, 1, 3600, ret_why);
+
+	if (r == 0) {
+		config->engine.lease_break_ns = seconds * 1000000000ull;
+	}
+	return r;
+}
+
 static int set_idle(
 	struct config *config, const char *value, const char **ret_why)
 {
@@ -603,6 +615,9 @@ const struct config_option config_options[] = {
 		set_max_io},
 	{"idle", "SECONDS", "after which a session without opens ends",
 		set_idle},
+	{"lease-break-timeout", "SECONDS",
+		"that a client has to acknowledge a break (35)",
+		set_lease_break},
 	{"stall", "SECONDS",
 		"after which a connection that takes or completes nothing "
 		"ends",

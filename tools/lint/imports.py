@@ -54,7 +54,7 @@ NO_IO_LIBRARIES = ("engine", "wire", "ports")
 GNUTLS = {"crypto", "authclient", "auth", "transport", "conformance",
           "server", "client", "netlogon"}
 # A generated header belongs to the part that owns its generator.
-GENERATED = {"rules.h"}
+GENERATED = {"rules.h", "model.h"}
 
 
 def module_of(name):

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Oplocks and leases: what the files that grant and break them offer the
+ * others. What breaks what is in the tables of spec/model/.
+ */
+#ifndef SMB3X_ENGINE_CACHING_H
+#define SMB3X_ENGINE_CACHING_H
+
+#include "engine/access.h"
+#include "engine/core.h"
+#include "model.h"
+
+/* What a CREATE request asks for. */
+struct lease_wish {
+	bool asked; /* a context that counts */
+	bool v2;
+	struct wire_guid key;
+	uint32_t state;
+	uint16_t epoch;
+	struct parent_key parent;
+};
+
+/* ---- model_rules.c ---- */
+
+/* Does the rule hold that a row of a table names? */
+bool model_rule(const char *id);
+
+/* ---- lease.c ---- */
+
+#define LEASE_ALL \
+	(SMB2_LEASE_READ_CACHING | SMB2_LEASE_HANDLE_CACHING | \
+		SMB2_LEASE_WRITE_CACHING)
+
+enum model_held lease_row(uint32_t state);
+uint32_t lease_bits(enum model_held held);
+struct lease *lease_find(struct engine *engine,
+	const struct wire_guid *client, const struct wire_guid *key);
+static inline bool guid_equal(
+	const struct wire_guid *a, const struct wire_guid *b)
+{
+	for (unsigned int i = 0; i < sizeof(a->b); i++) {
+		if (a->b[i] != b->b[i]) {
+			return false;
+		}
+	}
+	return true;
+}
+/* Does the key name a lease of another file? file NULL: a new one. */
+bool lease_misused(struct engine_conn *conn, const struct lease_wish *wish,
+	const struct file *file);
+/* The open takes part in the lease, which may come into being or be extended;
+ * NULL without memory. */
+struct lease *lease_join(struct open *open, struct engine_conn *conn,
+	const struct lease_wish *wish);
+/* The open is about to end. */
+void lease_leave(struct open *open);
+
+/* ---- oplock.c ---- */
+
+/* The level that is granted. */
+uint8_t oplock_grant(struct open *open, uint8_t wanted);
+/* True: whoever did that has to wait. */
+bool oplock_break(struct open *holder, enum model_oplock_reason reason);
+void oplock_acknowledge(struct request *req, uint8_t level);
+void oplock_expire(struct open *open);
+
+/* ---- lease_break.c ---- */
+
+/* What is done to a file, and by whom. */
+struct cause {
+	enum model_lease_reason lease;
+	enum model_oplock_reason oplock;
+	bool oplocks;            /* does it concern them? */
+	bool step;               /* it has waited for a break before */
+	const struct open *open; /* through which; NULL: CREATE */
+	const struct session *session;
+	const struct wire_guid *client; /* with the key: its lease */
+	const struct wire_guid *key;    /* NULL: none */
+	const struct share_claim *claim; /* SHARING: with whom it conflicts */
+};
+
+/* Breaks what others hold on the file. True: it has to wait. */
+bool caching_break(struct file *file, const struct cause *cause);
+/* The same for an operation on req->open that waits by itself: again(req)
+ * begins anew. True: the request is taken care of. */
+bool caching_wait(struct request *req, enum model_lease_reason reason,
+	void (*again)(struct request *req));
+/* Breaks RH of everything that is open below a directory. */
+bool caching_break_below(struct engine *engine, const struct files_port *port,
+	const char *path, const struct open *open);
+bool lease_break(
+	struct lease *lease, enum model_lease_reason reason, bool step);
+/* To nothing, because of what happened in the directory. */
+void lease_break_directory(struct lease *lease);
+void lease_acknowledge(
+	struct request *req, const struct smb2_lease_break_acknowledgment *ack);
+/* A break begins to wait; ends. */
+void breaking_start(struct engine *engine, struct breaking *breaking);
+void breaks_expire(struct engine *engine);
+/* The open gives up its oplock and its lease. */
+void caching_close(struct open *open);
+
+/* ---- break_wait.c ---- */
+
+/* Parks the request until a break of the file (NULL: any) has ended; then
+ * again(req). cancelled(req, status) ends it. */
+void break_wait(struct request *req, const struct file *file,
+	void (*again)(struct request *req),
+	void (*cancelled)(struct request *req, uint32_t status));
+/* A break has ended, or an open of the file. Compares only. */
+void break_wake(struct engine *engine, uintptr_t file);
+
+/* ---- dirlease.c ---- */
+
+/* Something was done to the entry at path. */
+void dirlease_event(struct engine *engine, const struct files_port *port,
+	const char *path, enum model_operation operation,
+	const struct open *by);
+void dirlease_removed(struct engine *engine, const struct files_port *port,
+	const struct file_link *link, const struct open *by);
+/* The same for the file of an open that is no stream. */
+void dirlease_done(struct open *open, enum model_operation operation);
+
+#endif

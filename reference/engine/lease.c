@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of leases, and what they are granted. [MS-SMB2] 3.3.5.9.8,
+ * 3.3.5.9.11, [MS-FSA] 2.1.5.18 */
+#include <stdlib.h>
+
+#include "engine/caching.h"
+#include "engine/lock.h"
+
+#define R SMB2_LEASE_READ_CACHING
+#define H SMB2_LEASE_HANDLE_CACHING
+#define W SMB2_LEASE_WRITE_CACHING
+
+enum model_held lease_row(uint32_t state)
+{
+	switch (state & LEASE_ALL) {
+	case R:
+		return MODEL_HELD_R;
+	case R | W:
+		return MODEL_HELD_RW;
+	case R | H:
+		return MODEL_HELD_RH;
+	case R | W | H:
+		return MODEL_HELD_RWH;
+	default:
+		return MODEL_HELD_NONE;
+	}
+}
+
+uint32_t lease_bits(enum model_held held)
+{
+	static const uint32_t bits[MODEL_HELDS] = {[MODEL_HELD_R] = R,
+		[MODEL_HELD_RW] = R | W,
+		[MODEL_HELD_RH] = R | H,
+		[MODEL_HELD_RWH] = R | W | H};
+
+	return bits[held];
+}
+
+struct lease *lease_find(struct engine *engine,
+	const struct wire_guid *client, const struct wire_guid *key)
+{
+	list_each(lease, &engine->leases, struct lease, in_engine)
+	{
+		if (guid_equal(&lease->key, key) &&
+			(!client || guid_equal(&lease->client, client))) {
+			return lease;
+		}
+	}
+	return NULL;
+}
+
+static struct lease *lease_named(
+	struct engine_conn *conn, const struct wire_guid *key)
+{
+	return lease_find(conn->engine,
+		RULE(LEASE_GRANT_0021) ? &conn->client_guid : NULL, key);
+}
+
+bool lease_misused(struct engine_conn *conn, const struct lease_wish *wish,
+	const struct file *file)
+{
+	const struct lease *lease =
+		wish->asked ? lease_named(conn, &wish->key) : NULL;
+
+	return lease && lease->file != file && RULE(LEASE_GRANT_0012);
+}
+
+/* More than attributes: such an open sees or changes what is cached. */
+static bool lease_sees_data(const struct open *open)
+{
+	return open->granted_access &
+	       ~(uint32_t)(FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES |
+			   READ_CONTROL | SYNCHRONIZE);
+}
+
+/* What the opens outside of the lease let it have. *ret_writer: one of them
+ * may keep changes to itself. */
+static enum model_others lease_others(
+	const struct file *file, const struct lease *lease, bool *ret_writer)
+{
+	enum model_others others = MODEL_OTHERS_NOBODY;
+
+	*ret_writer = false;
+	list_each(other, &file->opens, struct open, in_file)
+	{
+		enum model_others now = MODEL_OTHERS_STAT;
+
+		if (other->lease == lease) {
+			continue;
+		}
+		if (other->lease ? other->lease->held & R
+				 : other->oplock_level != 0) {
+			now = MODEL_OTHERS_CACHING;
+		} else if (lease_sees_data(other)) {
+			now = MODEL_OTHERS_PLAIN;
+		}
+		if (other->lease ? other->lease->held & W
+				 : other->oplock_level >=
+					   SMB2_OPLOCK_LEVEL_EXCLUSIVE) {
+			*ret_writer = true;
+		}
+		others = now > others ? now : others;
+	}
+	return others;
+}
+
+static bool lease_locked_out(const struct file *file, const struct lease *lease)
+{
+	list_each(lock, &file->locks, struct lock, in_file)
+	{
+		if (lock->exclusive &&
+			(!lock->open || lock->open->lease != lease)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static uint32_t lease_on_directory(
+	const struct engine_conn *conn, const struct lease_wish *wish)
+{
+	const struct model_dirlease_grant *row =
+		model_dirlease_grant((enum model_wanted)wish->state);
+
+	if ((!wish->v2 && RULE(DIRL_GRANT_0005)) ||
+		(!(conn->server_capabilities &
+			 SMB2_GLOBAL_CAP_DIRECTORY_LEASING) &&
+			RULE(DIRL_GRANT_0006))) {
+		return 0;
+	}
+	if (!model_rule(row->rule)) {
+		return row->granted == MODEL_HELD_NONE ? R : 0;
+	}
+	return lease_bits(row->granted);
+}
+
+/* What a new lease would get. */
+static uint32_t lease_possible(const struct open *open,
+	const struct engine_conn *conn, const struct lease_wish *wish,
+	const struct lease *lease)
+{
+	const struct file *file = open->file;
+	const struct model_lease_grant *row;
+	enum model_others others;
+	uint32_t granted;
+	bool writer;
+
+	if (file->directory) {
+		granted = lease_on_directory(conn, wish);
+		if (file->opens.count > 1 && !RULE(DIRL_GRANT_0007)) {
+			granted = 0;
+		}
+	} else {
+		others = lease_others(file, lease, &writer);
+		row = model_lease_grant((enum model_wanted)wish->state, others);
+		granted = lease_bits(row->granted);
+		if (!model_rule(row->rule)) {
+			granted = granted == wish->state ? 0 : wish->state;
+		}
+		if (others == MODEL_OTHERS_CACHING &&
+			!RULE(LEASE_GRANT_0014)) {
+			granted = 0;
+		}
+		if (writer || (lease_locked_out(file, lease) &&
+				      RULE(LEASE_GRANT_0020))) {
+			granted = 0;
+		}
+	}
+	if (open->link->delete_pending) {
+		granted &= ~(uint32_t)H;
+	}
+	return granted;
+}
+
+static struct lease *lease_create(struct open *open, struct engine_conn *conn,
+	const struct lease_wish *wish)
+{
+	struct lease *lease = calloc(1, sizeof(*lease));
+
+	if (!lease) {
+		return NULL;
+	}
+	lease->engine = conn->engine;
+	lease->client = conn->client_guid;
+	lease->key = wish->key;
+	lease->file = open->file;
+	lease->v2 = wish->v2;
+	lease->epoch = wish->epoch;
+	lease->breaking.lease = lease;
+	list_add(&conn->engine->leases, &lease->in_engine);
+	return lease;
+}
+
+static void lease_extend(struct lease *lease, uint32_t possible)
+{
+	const struct model_lease_extend *row = model_lease_extend(
+		lease_row(lease->held), (enum model_wanted)possible);
+	uint32_t becomes = lease_bits(row->becomes);
+
+	if (!model_rule(row->rule)) {
+		becomes = becomes == lease->held ? possible : lease->held;
+	}
+	if (becomes != lease->held ? RULE(LEASE_EPOCH_0003)
+				   : !RULE(LEASE_EPOCH_0004)) {
+		lease->epoch++;
+	}
+	lease->held = becomes;
+}
+
+struct lease *lease_join(struct open *open, struct engine_conn *conn,
+	const struct lease_wish *wish)
+{
+	struct lease *lease = lease_named(conn, &wish->key);
+	bool fresh = !lease;
+	uint32_t possible;
+
+	if (fresh) {
+		lease = lease_create(open, conn, wish);
+	}
+	if (!lease) {
+		return NULL;
+	}
+	if (!RULE(LEASE_GRANT_0019)) {
+		lease->v2 = wish->v2;
+	}
+	open->lease = lease;
+	list_add(&lease->opens, &open->in_lease);
+	possible = lease_possible(open, conn, wish, lease);
+	if (fresh) {
+		lease->held = possible;
+		if (possible ? RULE(LEASE_EPOCH_0001)
+			     : !RULE(LEASE_EPOCH_0002)) {
+			lease->epoch++;
+		}
+	} else if (!list_linked(&lease->breaking.in_engine)) {
+		lease_extend(lease, possible);
+	}
+	return lease;
+}
+
+void lease_leave(struct open *open)
+{
+	struct lease *lease = open->lease;
+
+	if (!lease) {
+		return;
+	}
+	open->lease = NULL;
+	list_remove(&open->in_lease);
+	if (!list_empty(&lease->opens)) {
+		return;
+	}
+	list_remove(&lease->breaking.in_engine);
+	list_remove(&lease->in_engine);
+	free(lease);
+}

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+/* Breaks of leases, and of everything that is cached of a file. [MS-SMB2]
+ * 3.3.4.7, 3.3.5.22.2, [MS-FSA] 2.1.4.12 */
+#include <string.h>
+
+#include "engine/caching.h"
+#include "engine/fileops.h"
+
+#define BREAK_SECONDS 35
+
+void breaking_start(struct engine *engine, struct breaking *breaking)
+{
+	uint64_t wait = engine->config.lease_break_ns / 100;
+
+	breaking->deadline =
+		engine->now + (wait ? wait : BREAK_SECONDS * TICKS_PER_SECOND);
+	list_add(&engine->breaks, &breaking->in_engine);
+	engine_expect(engine, breaking->deadline);
+}
+
+/* ---- the notification ---- */
+
+static bool lease_send_on(struct lease *lease, struct engine_conn *conn,
+	const struct smb2_lease_break_notification *body)
+{
+	const struct open *open =
+		list_first(&lease->opens, struct open, in_lease);
+	struct notification notification = {
+		.conn = conn,
+		.session = open->session,
+		.tree = open->tree,
+		.type = &smb2_lease_break_notification_type,
+		.body = body,
+	};
+
+	return notification_send(&notification);
+}
+
+/* By the session's connections first, then by any of the client. */
+static bool lease_send(struct lease *lease,
+	const struct smb2_lease_break_notification *body)
+{
+	const struct open *open =
+		list_first(&lease->opens, struct open, in_lease);
+
+	list_each(channel, &open->session->channels, struct channel, in_session)
+	{
+		if (RULE(LEASE_BREAK_0031) &&
+			lease_send_on(lease, channel->conn, body)) {
+			return true;
+		}
+		if (!RULE(LEASE_BREAK_0030)) {
+			return false;
+		}
+	}
+	list_each(conn, &lease->engine->conns, struct engine_conn, in_engine)
+	{
+		bool own = guid_equal(&conn->client_guid, &lease->client);
+
+		if (own == RULE(LEASE_BREAK_0031) && conn->dialect &&
+			!list_empty(&conn->channels) &&
+			lease_send_on(lease, conn, body)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Begins a break; one that was remembered during another is a later step of
+ * that. False: nobody is there who could be told. */
+static bool lease_break_to(
+	struct lease *lease, uint32_t to, bool acknowledge, bool step)
+{
+	struct smb2_lease_break_notification body = {
+		.lease_key = lease->key,
+		.current_lease_state = lease->held,
+		.new_lease_state = to,
+	};
+
+	if (step ? !RULE(LEASE_EPOCH_0007) : RULE(LEASE_EPOCH_0005)) {
+		lease->epoch++;
+	}
+	body.new_epoch =
+		lease->v2 || !RULE(LEASE_EPOCH_0006) ? lease->epoch : 0;
+	if (acknowledge == RULE(LEASE_BREAK_0020)) {
+		body.flags = SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED;
+	}
+	if (!RULE(LEASE_BREAK_0021)) {
+		body.current_lease_state = to;
+	}
+	if (!RULE(LEASE_BREAK_0023)) {
+		body.break_reason = body.access_mask_hint = 1;
+	}
+	if (!lease_send(lease, &body)) {
+		lease->held = 0;
+		return false;
+	}
+	if (!acknowledge) {
+		lease->held = to;
+		return true;
+	}
+	lease->to = lease->later = to;
+	lease->overdue = false;
+	if (!list_linked(&lease->breaking.in_engine)) {
+		breaking_start(lease->engine, &lease->breaking);
+	}
+	return true;
+}
+
+/* ---- what breaks ---- */
+
+static bool lease_waits(const struct model_lease_break *row)
+{
+	if (!row->wait) {
+		return row->to != row->held && row->held == MODEL_HELD_RH &&
+		       !RULE(LEASE_BREAK_0026);
+	}
+	return RULE(LEASE_BREAK_0024);
+}
+
+/* The lease is being broken already: more than that is remembered. */
+static bool lease_break_more(
+	struct lease *lease, const struct model_lease_break *row)
+{
+	const struct model_lease_break *then =
+		model_lease_break(lease_row(lease->to), row->reason);
+
+	if (!row->wait) {
+		lease->later &= lease_bits(then->to);
+	}
+	return lease_waits(row);
+}
+
+bool lease_break(
+	struct lease *lease, enum model_lease_reason reason, bool step)
+{
+	const struct model_lease_break *row =
+		model_lease_break(lease_row(lease->held), reason);
+	bool broken = row->to != row->held;
+	uint32_t to = lease_bits(row->to);
+
+	if (!model_rule(row->rule)) {
+		broken = !broken && row->held != MODEL_HELD_NONE;
+		to = 0;
+	}
+	if (reason == MODEL_LEASE_REASON_SIZE && !RULE(LEASE_BREAK_0014)) {
+		broken = false;
+	}
+	if (!broken) {
+		return false;
+	}
+	if (list_linked(&lease->breaking.in_engine) &&
+		RULE(LEASE_BREAK_0027)) {
+		return lease_break_more(lease, row);
+	}
+	if (step && !RULE(LEASE_BREAK_0028)) {
+		return false;
+	}
+	return lease_break_to(lease, to, row->acknowledge, step) &&
+	       lease_waits(row);
+}
+
+void lease_break_directory(struct lease *lease)
+{
+	bool handle = lease->held & SMB2_LEASE_HANDLE_CACHING;
+
+	if (list_linked(&lease->breaking.in_engine)) {
+		lease->later = 0;
+	} else if (lease->held) {
+		lease_break_to(
+			lease, 0, handle == RULE(DIRL_BREAK_0013), false);
+	}
+}
+
+/* Does the holder belong to whoever does it? */
+static bool cause_own(const struct cause *cause, const struct open *holder)
+{
+	const struct lease *lease = holder->lease;
+
+	if (lease) {
+		return cause->key && guid_equal(cause->key, &lease->key) &&
+		       guid_equal(cause->client, &lease->client) &&
+		       RULE(LEASE_BREAK_0019);
+	}
+	if (holder == cause->open) {
+		return holder->oplock_level != SMB2_OPLOCK_LEVEL_II ||
+		       (cause->oplock == MODEL_OPLOCK_REASON_WRITE &&
+			       !RULE(LEASE_OPLOCK_0018));
+	}
+	return holder->session == cause->session && !RULE(LEASE_OPLOCK_0022);
+}
+
+bool caching_break(struct file *file, const struct cause *cause)
+{
+	bool wait = false;
+
+	list_each(holder, &file->opens, struct open, in_file)
+	{
+		const struct share_claim theirs = {
+			holder->granted_access, holder->share_access};
+
+		if (cause_own(cause, holder) ||
+			(cause->claim &&
+				sharemode_compatible(*cause->claim, theirs))) {
+			continue;
+		}
+		if (holder->lease) {
+			wait |= lease_break(
+				holder->lease, cause->lease, cause->step);
+		} else if (cause->oplocks) {
+			wait |= oplock_break(holder, cause->oplock);
+		}
+	}
+	return wait;
+}
+
+static struct cause cause_of(
+	const struct open *open, enum model_lease_reason reason)
+{
+	static const enum model_oplock_reason oplock[MODEL_LEASE_REASONS] = {
+		[MODEL_LEASE_REASON_WRITE] = MODEL_OPLOCK_REASON_WRITE,
+		[MODEL_LEASE_REASON_ZERO] = MODEL_OPLOCK_REASON_WRITE,
+		[MODEL_LEASE_REASON_LOCK] = MODEL_OPLOCK_REASON_LOCK,
+		[MODEL_LEASE_REASON_SIZE] = MODEL_OPLOCK_REASON_SIZE,
+	};
+
+	return (struct cause){
+		.lease = reason,
+		.oplock = oplock[reason],
+		.oplocks = reason <= MODEL_LEASE_REASON_ZERO,
+		.open = open,
+		.session = open->session,
+		.client = open->lease ? &open->lease->client : NULL,
+		.key = open->lease ? &open->lease->key : NULL,
+	};
+}
+
+bool caching_wait(struct request *req, enum model_lease_reason reason,
+	void (*again)(struct request *req))
+{
+	struct cause cause;
+
+	if (open_lost(req)) {
+		return true;
+	}
+	cause = cause_of(req->open, reason);
+	cause.step = req->wait;
+	if (!caching_break(req->open->file, &cause)) {
+		return false;
+	}
+	break_wait(req, req->open->file, again, request_fail);
+	return true;
+}
+
+bool caching_break_below(struct engine *engine, const struct files_port *port,
+	const char *path, const struct open *open)
+{
+	struct cause cause = cause_of(open, MODEL_LEASE_REASON_RENAME);
+	size_t n = strlen(path);
+	bool wait = false;
+
+	if (!RULE(DIRL_RENAME_0005)) {
+		return false;
+	}
+	list_each(file, &engine->files, struct file, in_engine)
+	{
+		const struct open *first =
+			list_first(&file->opens, struct open, in_file);
+
+		if (file->port == port && first && first->link &&
+			strncmp(first->link->path, path, n) == 0 &&
+			first->link->path[n] == '/') {
+			wait |= caching_break(file, &cause);
+		}
+	}
+	return wait;
+}
+
+/* ---- the end of a break ---- */
+
+static void lease_end(struct lease *lease, uint32_t held)
+{
+	struct engine *engine = lease->engine;
+	uintptr_t file = (uintptr_t)lease->file;
+	uint32_t later = held & lease->later;
+
+	list_remove(&lease->breaking.in_engine);
+	lease->held = held;
+	if (later != held && RULE(LEASE_BREAK_0028)) {
+		lease_break_to(
+			lease, later, held != SMB2_LEASE_READ_CACHING, true);
+	}
+	break_wake(engine, file);
+}
+
+static void lease_expire(struct lease *lease)
+{
+	engine_log(lease->engine, LOG_WARN, "lease.timeout", "state=%u to=%u",
+		lease->held, lease->to);
+	lease->overdue = true;
+	lease->later = 0;
+	if (!RULE(LEASE_ACK_0010)) {
+		list_remove(&lease->breaking.in_engine);
+		return;
+	}
+	lease_end(lease, 0);
+}
+
+void breaks_expire(struct engine *engine)
+{
+	struct breaking *breaking;
+
+	while ((breaking = list_first(
+			&engine->breaks, struct breaking, in_engine)) &&
+		breaking->deadline <= engine->now) {
+		if (breaking->lease) {
+			lease_expire(breaking->lease);
+		} else {
+			oplock_expire(breaking->open);
+		}
+	}
+	if (breaking) {
+		engine_expect(engine, breaking->deadline);
+	}
+}
+
+static uint32_t lease_judge(const struct lease *lease, uint32_t state,
+	enum model_held *ret_becomes)
+{
+	const struct model_lease_acknowledge *row;
+
+	if (!list_linked(&lease->breaking.in_engine)) {
+		if (lease->overdue && !RULE(LEASE_ACK_0011)) {
+			return STATUS_SUCCESS;
+		}
+		return RULE(LEASE_ACK_0003) ? STATUS_UNSUCCESSFUL
+					    : STATUS_SUCCESS;
+	}
+	if (state & ~LEASE_ALL) {
+		return STATUS_REQUEST_NOT_ACCEPTED;
+	}
+	row = model_lease_acknowledge(
+		lease_row(lease->to), (enum model_wanted)state);
+	*ret_becomes = row->becomes;
+	if (row->answer == MODEL_LEASE_ANSWER_ACCEPTED) {
+		return model_rule(row->rule) ? STATUS_SUCCESS
+					     : STATUS_REQUEST_NOT_ACCEPTED;
+	}
+	return model_rule(row->rule) ? STATUS_REQUEST_NOT_ACCEPTED
+				     : STATUS_SUCCESS;
+}
+
+void lease_acknowledge(
+	struct request *req, const struct smb2_lease_break_acknowledgment *ack)
+{
+	struct lease *lease = lease_find(req->engine,
+		RULE(LEASE_ACK_0002) ? &req->conn->client_guid : NULL,
+		&ack->lease_key);
+	enum model_held becomes = MODEL_HELD_NONE;
+	struct smb2_lease_break_response body = {
+		.lease_key = ack->lease_key,
+		.lease_state = ack->lease_state,
+		.flags = RULE(LEASE_ACK_0007) ? 0 : 1,
+	};
+	uint32_t status;
+	bool ends;
+
+	if (!lease) {
+		request_fail(req, RULE(LEASE_ACK_0001)
+					  ? STATUS_OBJECT_NAME_NOT_FOUND
+					  : STATUS_UNSUCCESSFUL);
+		return;
+	}
+	if (!RULE(LEASE_ACK_0009)) {
+		const struct open *open =
+			list_first(&lease->opens, struct open, in_lease);
+
+		if (list_first(&open->session->channels, struct channel,
+			    in_session)
+				->conn != req->conn) {
+			request_fail(req, STATUS_UNSUCCESSFUL);
+			return;
+		}
+	}
+	status = lease_judge(lease, ack->lease_state, &becomes);
+	ends = list_linked(&lease->breaking.in_engine) &&
+	       (!status || !RULE(LEASE_ACK_0005));
+	if (status) {
+		request_fail(req, status);
+	} else {
+		request_reply(req, STATUS_SUCCESS,
+			&smb2_lease_break_response_type, &body);
+	}
+	if (ends) {
+		lease_end(lease, lease_bits(becomes));
+	}
+}
+
+void caching_close(struct open *open)
+{
+	list_remove(&open->breaking.in_engine);
+	open->oplock_level = SMB2_OPLOCK_LEVEL_NONE;
+	lease_leave(open);
+}
