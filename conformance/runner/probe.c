@@ -361,6 +361,7 @@ static void ask_posix(struct test *t)
 	r = file_create_name(p, none, /* the root of the share */
 		&(struct create_options){.access = FILE_READ_ATTRIBUTES,
 			.disposition = DISPOSITION(FILE_OPEN),
+			.options = FILE_DIRECTORY_FILE,
 			.contexts = posix_contexts(t, 0, none)});
 	opened = r->status == STATUS_SUCCESS;
 	fact(FACT_OTHER, 3, "UNIX extensions",
