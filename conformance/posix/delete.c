@@ -494,10 +494,9 @@ CONF_TEST(posix, disconnect, "a client that vanishes leaves nothing armed",
 	need_ok(t, posix_mark(f, true));
 	need_status(t, kind_look(a, P, "x"), STATUS_DELETE_PENDING);
 	peer_disconnect(b);
-	for (int i = 0; i < 100; i++) {
-		if (kind_look(a, P, "x")->status != STATUS_DELETE_PENDING) {
-			break;
-		}
+	uint64_t since = test_clock();
+	while (kind_look(a, P, "x")->status == STATUS_DELETE_PENDING &&
+		a_moment_later(t, since)) {
 	}
 	check_status(t, kind_look(a, P, "x"), STATUS_OBJECT_NAME_NOT_FOUND,
 		PSX_DELETE_0009);

@@ -53,6 +53,12 @@ bool posix_exists(struct peer *peer, const char *path)
 	       r->status != STATUS_OBJECT_PATH_NOT_FOUND;
 }
 
+bool a_moment_later(struct test *t, uint64_t since)
+{
+	peers_pump(t, test_within(t, 20));
+	return test_clock() - since < 15000000000u;
+}
+
 struct reply *set_attributes(struct file *file, uint32_t attributes)
 {
 	const struct file_basic_information basic = {

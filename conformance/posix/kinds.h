@@ -22,6 +22,9 @@ struct reply *kind_look(
 	struct peer *peer, enum open_kind kind, const char *path);
 /* Whether a POSIX open finds the name, whatever it is. */
 bool posix_exists(struct peer *peer, const char *path);
+/* Lets a moment pass for a server to notice something; false after 15 s of the
+ * time that began at `since` (test_clock()). */
+bool a_moment_later(struct test *t, uint64_t since);
 /* SET_INFO of attributes, none of the times. */
 struct reply *set_attributes(struct file *file, uint32_t attributes);
 

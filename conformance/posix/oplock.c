@@ -3,11 +3,21 @@
  * Leases and durable POSIX opens. Rules PSX-OPLOCK, [MS-SMB2] 3.3.5.9.8,
  * 3.3.5.9.10 and 3.3.5.9.12. A server that grants none is not judged.
  */
-#include <string.h>
+#include <sys/random.h>
 
 #include "posix/kinds.h"
 
 #define READ_HANDLE (SMB2_LEASE_READ_CACHING | SMB2_LEASE_HANDLE_CACHING)
+
+/* Keys that no other test and no earlier run has. */
+static struct wire_guid new_guid(struct test *t)
+{
+	struct wire_guid guid;
+
+	need(t, getrandom(&guid, sizeof(guid), 0) == sizeof(guid),
+		"random bytes");
+	return guid;
+}
 
 /* A POSIX open with a lease on reading and on the open itself. */
 static struct reply *open_with_lease(
@@ -36,7 +46,7 @@ static uint32_t granted_lease(const struct reply *create)
 static struct file *need_lease(
 	struct peer *a, const char *path, struct wire_guid *ret_key)
 {
-	test_random(a->t, ret_key, sizeof(*ret_key));
+	*ret_key = new_guid(a->t);
 	struct reply *r = open_with_lease(a, path, *ret_key);
 	need_ok(a->t, r);
 	need_capability(a->t, r,
@@ -139,10 +149,10 @@ static struct reply *create_with(struct peer *a, const struct durable *d,
 /* A client, and a durable POSIX open of x. */
 static struct durable need_durable(struct test *t, bool lease)
 {
-	struct durable d = {.lease = lease};
-	test_random(t, &d.create_guid, sizeof(d.create_guid));
-	test_random(t, &d.client_guid, sizeof(d.client_guid));
-	test_random(t, &d.key, sizeof(d.key));
+	struct durable d = {.lease = lease,
+		.create_guid = new_guid(t),
+		.client_guid = new_guid(t),
+		.key = new_guid(t)};
 	struct peer *a = posix_client_with(
 		t, &(struct client_options){.client_guid = &d.client_guid});
 	const struct smb2_create_durable_handle_request_v2 v2 = {
@@ -156,13 +166,21 @@ static struct durable need_durable(struct test *t, bool lease)
 	need_capability(
 		t, r, created_context(r, "DH2Q", &data), "durable POSIX opens");
 	d.file = file_of(r);
+	need_file(a, "witness", /* free when the connection is forgotten */
+		&(struct create_options){.share = SHARE_EXACT});
 	return d;
 }
 
-/* The connection is lost; another one of the same client asks for the open,
- * without the POSIX context. */
+static bool again_later(const struct reply *r)
+{
+	return r->status == STATUS_FILE_NOT_AVAILABLE ||
+	       r->status == STATUS_OBJECT_NAME_NOT_FOUND;
+}
+
+/* The connection is lost. When the server has noticed, another one of the
+ * same client asks for the open, without the POSIX context. */
 static struct reply *reconnect(
-	struct test *t, const struct durable *d, const char *name)
+	struct test *t, const struct durable *d, const char *name, bool again)
 {
 	const struct smb2_create_durable_handle_reconnect_v2 v2 = {
 		.file_id = d->file->id, .create_guid = d->create_guid};
@@ -172,13 +190,13 @@ static struct reply *reconnect(
 	peer_disconnect(d->file->peer);
 	struct peer *b = posix_client_with(
 		t, &(struct client_options){.client_guid = &d->client_guid});
-	struct reply *r = NULL;
-	for (int i = 0; i < 50; i++) { /* the server may notice later */
+	uint64_t since = test_clock();
+	while (file_create(b, "witness", NULL)->status != STATUS_SUCCESS &&
+		a_moment_later(t, since)) {
+	}
+	struct reply *r = create_with(b, d, false, name, c);
+	while (again && again_later(r) && a_moment_later(t, since)) {
 		r = create_with(b, d, false, name, c);
-		if (r->status != STATUS_FILE_NOT_AVAILABLE &&
-			r->status != STATUS_OBJECT_NAME_NOT_FOUND) {
-			break;
-		}
 	}
 	return r;
 }
@@ -188,7 +206,7 @@ CONF_TEST(posix, reconnected,
 	RULES(PSX_OPLOCK_0003), NEEDS(POSIX_EXTENSIONS, CREATE_CONTEXT("DH2Q")))
 {
 	struct durable d = need_durable(t, true);
-	struct reply *r = reconnect(t, &d, "x");
+	struct reply *r = reconnect(t, &d, "x", true);
 	stop_ok(t, r, PSX_OPLOCK_0003);
 	struct file *f = file_of(r);
 	check_ok(t, posix_query(f), PSX_OPLOCK_0003);
@@ -207,7 +225,7 @@ CONF_TABLE(posix, reconnected_by_another_name, name_rows,
 	NEEDS(POSIX_EXTENSIONS, CREATE_CONTEXT("DH2Q")))
 {
 	struct durable d = need_durable(t, false);
-	struct reply *r = reconnect(t, &d, row->path);
+	struct reply *r = reconnect(t, &d, row->path, true);
 	stop_ok(t, r, PSX_OPLOCK_0004);
 	check_ok(t, posix_query(file_of(r)), PSX_OPLOCK_0004);
 }
@@ -224,6 +242,6 @@ CONF_TEST(posix, unlinked_before_the_loss,
 	need_ok(t, posix_mark(f, true));
 	need_ok(t, file_close(f));
 	need(t, !posix_exists(d.file->peer, "x"), "the name is gone");
-	check_status(t, reconnect(t, &d, "x"), STATUS_OBJECT_NAME_NOT_FOUND,
-		PSX_OPLOCK_0005);
+	check_status(t, reconnect(t, &d, "x", false),
+		STATUS_OBJECT_NAME_NOT_FOUND, PSX_OPLOCK_0005);
 }

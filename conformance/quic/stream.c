@@ -227,6 +227,22 @@ CONF_TEST(quic, window_is_renewed, "more than any window, one after another",
 	}
 }
 
+CONF_TEST(quic, half_messages,
+	"clients that never finish a message keep nobody waiting",
+	RULES(QUIC_STREAM_0011), NEEDS(QUIC_TRANSPORT))
+{
+	struct peer *a = quic_client(t);
+	unsigned int i;
+
+	for (i = 0; i < 20; i++) {
+		struct peer *slow = quic_connect(t, NULL);
+
+		need_ok(t, peer_negotiate(slow, NULL));
+		peer_send_stream(slow, wire_view_of("\0\0\x80\0\xfeSMB", 8));
+		check_alive(t, a, QUIC_STREAM_0011);
+	}
+}
+
 CONF_TEST(quic, others_are_served,
 	"a client that does not read keeps nobody waiting",
 	RULES(QUIC_STREAM_0011), NEEDS(QUIC_TRANSPORT))

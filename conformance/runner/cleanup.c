@@ -137,21 +137,31 @@ bool share_remove(struct peer *peer, const char *path)
 static bool posix_remove(
 	struct peer *p, struct wire_view path, unsigned int depth);
 
+/* A directory with the right to list it, if there is that right; links and
+ * special files without a right to data. */
 static struct reply *posix_open_to_delete(struct peer *p, struct wire_view path)
 {
 	const struct wire_view none = {NULL, 0};
-	struct create_options o = {
-		.access = DELETE | FILE_LIST_DIRECTORY | FILE_READ_ATTRIBUTES,
+	struct create_options o = {.access = DELETE | FILE_READ_ATTRIBUTES,
 		.disposition = DISPOSITION(FILE_OPEN),
 		.options = FILE_OPEN_REPARSE_POINT,
 		.contexts = posix_contexts(p->t, 0, none)};
-	struct reply *r = file_create_name(p, path, &o);
+	struct reply *r = file_create_name(p, path, &o), *second;
+	const struct smb2_create_response *opened = r->body;
 
-	if (r->outcome == REPLY_ARRIVED && r->status == STATUS_ACCESS_DENIED) {
-		o.access = DELETE | FILE_READ_ATTRIBUTES;
-		r = file_create_name(p, path, &o);
+	if (r->outcome != REPLY_ARRIVED || r->status != STATUS_SUCCESS ||
+		opened == NULL || r->type != &smb2_create_response_type ||
+		(opened->file_attributes & FILE_ATTRIBUTE_DIRECTORY) == 0) {
+		return r;
 	}
-	return r;
+	o.access |= FILE_LIST_DIRECTORY;
+	second = file_create_name(p, path, &o);
+	if (second->outcome != REPLY_ARRIVED ||
+		second->status != STATUS_SUCCESS) {
+		return r;
+	}
+	file_close(file_of(r));
+	return second;
 }
 
 /* Removes what one listing names; whether there may be more. */

@@ -358,10 +358,10 @@ static void ask_posix(struct test *t)
 			p->posix ? "the context" : "no such context");
 		return;
 	}
-	r = file_create_name(p, none, /* the root of the share */
-		&(struct create_options){.access = FILE_READ_ATTRIBUTES,
-			.disposition = DISPOSITION(FILE_OPEN),
-			.contexts = posix_contexts(t, 0, none)});
+	r = file_create_name(p,
+		utf16(t, test_text(t, "%s/posix", test_path(p, ""))),
+		&(struct create_options){
+			.contexts = posix_contexts(t, 0600, none)});
 	opened = r->status == STATUS_SUCCESS;
 	fact(FACT_OTHER, 3, "UNIX extensions",
 		opened && created_context(r, POSIX_TAG, &data), r->frame,

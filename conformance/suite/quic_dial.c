@@ -432,14 +432,23 @@ static void bare_finish(struct bare_client *client)
 	quic_tls_destroy(client->tls);
 }
 
-static int bare_start(
-	struct bare_client *client, const struct target *target, int fd)
+/* Sets client->ep; client->tls and client->path are there. */
+static int bare_connect(struct bare_client *client, const struct target *target)
 {
 	struct quic_ep_config config = {.peer.name = target->host,
 		.handshake_ns = 600000000000ull,
 		.idle_ns = 600000000000ull};
-	static const struct quic_offer usual;
 	const struct quic_ep_user user = {.ctx = NULL};
+
+	config.tls = client->tls;
+	return quic_ep_connect(
+		&config, &user, &client->path, now_ns(), &client->ep);
+}
+
+static int bare_start(
+	struct bare_client *client, const struct target *target, int fd)
+{
+	static const struct quic_offer usual;
 	socklen_t size = sizeof(client->path.local);
 	struct quic_outcome outcome;
 	int r;
@@ -452,9 +461,7 @@ static int bare_start(
 	if (r < 0) {
 		return r;
 	}
-	config.tls = client->tls;
-	r = quic_ep_connect(
-		&config, &user, &client->path, now_ns(), &client->ep);
+	r = bare_connect(client, target);
 	if (r < 0) {
 		bare_finish(client);
 	}
@@ -506,14 +513,17 @@ int quic_leave_half_open(const struct target *target, unsigned int count)
 {
 	int fd = udp_socket(target);
 	struct bare_client client;
-	int r = fd < 0 ? fd : 0;
+	int r = fd < 0 ? fd : bare_start(&client, target, fd);
 
-	for (unsigned int i = 0; i < count && r >= 0; i++) {
-		r = bare_start(&client, target, fd);
-		if (r == 0) {
-			r = (int)bare_send(&client);
-			bare_finish(&client);
+	if (r == 0) {
+		for (unsigned int i = 1; i < count && r >= 0; i++) {
+			(void)bare_send(&client);
+			quic_ep_destroy(client.ep);
+			client.ep = NULL;
+			r = bare_connect(&client, target);
 		}
+		r = r < 0 ? r : (int)bare_send(&client);
+		bare_finish(&client);
 	}
 	if (fd >= 0) {
 		close(fd);

@@ -126,8 +126,8 @@ function requests.protection(conn, pdu, bad)
 		SESSION_SETUP, "SIGN-0023", "%s request is neither signed " ..
 		"nor encrypted on a session that requires signing", name)
 	bad(session and session.encrypt and not conn.secure and command ~=
-		SESSION_SETUP and command ~= NEGOTIATE, "ENCRYPT-0031", "%s request is not encrypted",
-		name)
+		SESSION_SETUP and command ~= NEGOTIATE, "ENCRYPT-0031",
+		"%s request is not encrypted", name)
 	local tree = pdu.tree_id and not conn.secure and
 		conn.trees[tree_key(pdu)]
 	bad(tree and tree.encrypt and command ~= TREE_CONNECT, "ENCRYPT-0032",

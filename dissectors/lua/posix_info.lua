@@ -31,8 +31,8 @@ also(ask, QUERY_INFO, function(_, pdu, bad)
 	pdu.info, pdu.class = pdu.range(66, 1):uint(), pdu.range(67, 1):uint()
 	pdu.open = handle
 	bad(pdu.class == POSIX_CLASS and ordinary(handle) and pdu.info <=
-		FS_INFO, "PSX-INFO-0001", "class 0x64 of \"%s\", which is no " ..
-		"POSIX open", handle and handle.name or "")
+		FS_INFO, "PSX-INFO-0001", "class 0x64 of \"%s\", which is " ..
+		"no POSIX open", handle and handle.name or "")
 end)
 
 local function judge_fs(pdu, at, size, bad)
@@ -84,8 +84,8 @@ local function judge_entry(pdu, at, stop, bad)
 	local last = stop - at >= 88 and judge_block(pdu, at + 8, stop, bad)
 	local size = last and last + 4 <= stop and u32(pdu, last)
 	local whole = size and last + 4 + size <= stop
-	bad(not whole, "PSX-INFO-0010", "an entry of %d bytes is not 88, two " ..
-		"SIDs, FileNameLength and the name", stop - at)
+	bad(not whole, "PSX-INFO-0010", "an entry of %d bytes is not 88, " ..
+		"two SIDs, FileNameLength and the name", stop - at)
 	if whole then
 		tell(pdu, name_field, posix.text(pdu, last + 4, size))
 	end

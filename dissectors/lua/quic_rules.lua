@@ -63,7 +63,7 @@ also(answer, NEGOTIATE, function(conn, pdu, request, bad)
 	bad(accepted and not conn.quic, "QUIC-CAPS-0004",
 		"SMB2_ACCEPT_TRANSPORT_LEVEL_SECURITY over TCP")
 	bad(accepted and not asked, "QUIC-CAPS-0003",
-		"SMB2_ACCEPT_TRANSPORT_LEVEL_SECURITY, the client has not set it")
+		"SMB2_ACCEPT_TRANSPORT_LEVEL_SECURITY, not set by the client")
 	conn.secure = conn.quic and accepted and asked
 end)
 

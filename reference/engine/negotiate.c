@@ -309,8 +309,9 @@ void cmd_negotiate(struct request *req)
 	}
 	conn->negotiate_dialect = dialect;
 	request_log(req, LOG_INFO, "connection.negotiated",
-		"dialect=0x%04x cipher=%u signing=%u", dialect, conn->cipher,
-		conn->signing);
+		"dialect=0x%04x cipher=%u signing=%u%s", dialect, conn->cipher,
+		conn->signing,
+		conn->accepts_transport ? " transport-security=yes" : "");
 	request_reply(
 		req, STATUS_SUCCESS, &smb2_negotiate_response_type, &answer);
 }

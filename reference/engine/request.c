@@ -236,7 +236,7 @@ void request_submit(struct request *req, enum files_verb verb,
 	op->result = 0;
 	req->done = done;
 	req->submitted = true;
-	req->submitted_at = req->engine->now;
+	req->submitted_at = 0; /* in this round of the loop */
 	list_add(&req->engine->waiting, &req->in_waiting);
 	if (!op->port) {
 		op->result = -EOPNOTSUPP; /* a pipe share has no files */
@@ -318,10 +318,28 @@ static uint64_t interim_at(const struct request *req)
 	return req->submitted_at + LIMIT_INTERIM_MS * TICKS_PER_MS;
 }
 
+/* The time may be that of the round before, long ago: what was submitted in
+ * the round that ends now counts from here. */
+static void requests_begin(struct engine *engine)
+{
+	struct list_link *link = engine->waiting.last;
+
+	for (; link; link = link->previous) {
+		struct request *req =
+			list_entry(link, struct request, in_waiting);
+
+		if (req->submitted_at) {
+			break;
+		}
+		req->submitted_at = engine->now;
+	}
+}
+
 void requests_advance(struct engine *engine)
 {
 	struct request *req;
 
+	requests_begin(engine);
 	while ((req = list_first(
 			&engine->waiting, struct request, in_waiting)) &&
 		interim_at(req) <= engine->now) {

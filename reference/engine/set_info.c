@@ -332,6 +332,12 @@ static void set_probe(struct files_op *op)
 		set_unseen(req);
 		return;
 	}
+	if (op->result == -ELOOP && op->posix && !req->open->posix) {
+		/* An ordinary open has come here through a link. */
+		op->posix = false;
+		request_submit(req, FILES_OPEN, set_probe);
+		return;
+	}
 	if (op->result < 0) {
 		set_info_reply(req, status_of_errno(op->result));
 		return;
@@ -358,7 +364,8 @@ static void set_delete_directory(struct files_op *op)
 	op->node = NULL;
 	op->path = req->open->link->path;
 	op->stream = NULL;
-	op->posix = req->open->posix;
+	/* Whoever asks: what the file system has in it counts. */
+	op->posix = true;
 	op->open = (struct files_open){
 		.how = FILES_OPEN_EXISTING, .type = FILES_DIRECTORY};
 	request_submit(req, FILES_OPEN, set_probe);

@@ -19,7 +19,7 @@ check-quic-sim: $$(OUT)/test/quic_sim
 
 .PHONY: check-quic-sim
 
-check-server: $$(OUT)/bin/smb3xd $$(OUT)/bin/smb3x
+check-server: $$(OUT)/bin/smb3xd $$(OUT)/bin/smb3x $$(OUT)/bin/quic-proxy
 	@SMB3X_BIN=$(OUT)/bin $(PYTHON) -m pytest -q -p no:cacheprovider \
 	  reference/server/test
 

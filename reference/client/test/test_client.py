@@ -94,6 +94,7 @@ def test_commands(server, tmp_path):
     assert file.stat().st_mtime == 1000000000
     smb3x(server, 'truncate', '3', 'data/d/f')
     assert file.read_text() == 'hel'
+    smb3x(server, 'chmod', '6751', 'data/d/f')  # a change took bits away
     listing = smb3x(server, 'ls', 'data/d').splitlines()
     assert [line[0] + line.split()[-1] for line in listing] == [
         '-a:b\\?', '-f', 'l../d/f', 'pp', 'ss']

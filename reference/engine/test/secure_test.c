@@ -273,6 +273,22 @@ static void test_signing_stays(void **state)
 	assert_true(link->closed);
 }
 
+/* Who has no keys cannot encrypt, and need not where the transport does. */
+static void test_guests(void **state)
+{
+	struct smb2_fileid id;
+
+	(void)state;
+	rig.config.encrypt = POLICY_REQUIRED;
+	rig_start(&rig);
+	assert_int_equal(connect_link(TCP), 0);
+	assert_int_equal(rig_session(&rig, TCP, "guest", 0, 0), DENIED);
+	assert_int_equal(connect_link(QUIC), 0);
+	assert_int_equal(rig_session(&rig, QUIC, "guest", 0, 0), 0);
+	assert_int_equal(rig_tree(&rig, QUIC, "\\\\srv\\guests"), 0);
+	assert_int_equal(rig_open(&rig, QUIC, "file", false, &id), 0);
+}
+
 static void test_pipes(void **state)
 {
 	struct smb2_fileid id;
@@ -304,6 +320,7 @@ int main(void)
 		TEST(test_share_requires_tcp_first),
 		TEST(test_policy_encrypts),
 		TEST(test_signing_stays),
+		TEST(test_guests),
 		TEST(test_pipes),
 #undef TEST
 	};

@@ -57,6 +57,39 @@ static void one_line_is_a_complete_start(void **state)
 	config_finish(&config);
 }
 
+static void posix_options_count(void **state)
+{
+	struct config config;
+	char error[256];
+
+	(void)state;
+	assert_int_equal(load("--listen [::1]:445 --share a=/a "
+			      "--share b=/b,posix=no --share c=/c,posix=yes,"
+			      "posix-like=samba,create-mask=0744,"
+			      "directory-mask=755,force-create-mode=10,"
+			      "force-directory-mode=2000",
+				 &config, error),
+		0);
+	assert_int_equal(config.shares[0].engine.posix, POSIX_ON);
+	assert_int_equal(
+		config.shares[0].engine.posix_like, POSIX_LIKE_DOCUMENT);
+	assert_int_equal(config.shares[0].engine.create_mask, 07777);
+	assert_int_equal(config.shares[0].engine.directory_mask, 07777);
+	assert_int_equal(config.shares[1].engine.posix, POSIX_OFF);
+	assert_int_equal(config.shares[2].engine.posix_like, POSIX_LIKE_SAMBA);
+	assert_int_equal(config.shares[2].engine.create_mask, 0744);
+	assert_int_equal(config.shares[2].engine.directory_mask, 0755);
+	assert_int_equal(config.shares[2].engine.force_create_mode, 010);
+	assert_int_equal(config.shares[2].engine.force_directory_mode, 02000);
+	config_finish(&config);
+	assert_true(load("--listen [::1]:445 --share a=/a,create-mask=8",
+			    &config, error) < 0);
+	assert_true(load("--listen [::1]:445 --share a=/a,create-mask=17777",
+			    &config, error) < 0);
+	assert_true(load("--listen [::1]:445 --share a=/a,posix-like=x",
+			    &config, error) < 0);
+}
+
 static void every_share_option_counts(void **state)
 {
 	struct config config;
@@ -248,6 +281,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_line_is_a_complete_start),
+		cmocka_unit_test(posix_options_count),
 		cmocka_unit_test(every_share_option_counts),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(the_file_says_the_same),

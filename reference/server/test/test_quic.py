@@ -257,6 +257,23 @@ def test_files_go_there_and_back(start, tmp_path, backend, offload):
         *(['--no-offload'] if offload == 'no' else []))
 
 
+@pytest.mark.parametrize('network', [
+    'loss=1%,seed=3', 'loss=5%,reorder=5%,duplicate=2%,delay=1ms,seed=4',
+    'corrupt=1%,rebind=0.1%,delay=1ms-2ms,pass-first=30,seed=5', 'mtu=1280'])
+def test_bad_networks(start, tmp_path, network):
+    port, _ = start()
+    proxy = subprocess.Popen(
+        [str(BIN / 'quic-proxy'), '--listen', '127.0.0.1:0', '--to',
+         f'127.0.0.1:{port}', '--both', network],
+        stdout=subprocess.PIPE, text=True)
+    near = proxy.stdout.readline().rsplit(':', 1)[1].strip()
+    there_and_back(tmp_path, f'smb://tester:secret@localhost:{near}/data/f')
+    proxy.terminate()
+    said, _ = proxy.communicate(timeout=10)
+    lost = sum(int(n) for n in re.findall(r'lost (\d+)', said))
+    assert lost > 0 or 'corrupt' in network, said
+
+
 def test_a_local_socket_carries_it(start, tmp_path):
     path = tmp_path / 'socket'
     start('--listen', f'quic-unix:{path}')
