@@ -50,8 +50,8 @@ void break_wake(struct engine *engine, uintptr_t file)
 	struct list ready = {0};
 	struct break_wait *wait;
 
-	list_each_safe(waiter, &engine->break_waiters, struct break_wait,
-		in_engine)
+	list_each_safe(
+		waiter, &engine->break_waiters, struct break_wait, in_engine)
 	{
 		if (!waiter->file || waiter->file == file) {
 			list_remove(&waiter->in_engine);

@@ -33,8 +33,8 @@ bool model_rule(const char *id);
 
 enum model_held lease_row(uint32_t state);
 uint32_t lease_bits(enum model_held held);
-struct lease *lease_find(struct engine *engine,
-	const struct wire_guid *client, const struct wire_guid *key);
+struct lease *lease_find(struct engine *engine, const struct wire_guid *client,
+	const struct wire_guid *key);
 static inline bool guid_equal(
 	const struct wire_guid *a, const struct wire_guid *b)
 {
@@ -74,8 +74,8 @@ struct cause {
 	bool step;               /* it has waited for a break before */
 	const struct open *open; /* through which; NULL: CREATE */
 	const struct session *session;
-	const struct wire_guid *client; /* with the key: its lease */
-	const struct wire_guid *key;    /* NULL: none */
+	const struct wire_guid *client;  /* with the key: its lease */
+	const struct wire_guid *key;     /* NULL: none */
 	const struct share_claim *claim; /* SHARING: with whom it conflicts */
 };
 
@@ -97,8 +97,9 @@ void lease_acknowledge(
 /* A break begins to wait; ends. */
 void breaking_start(struct engine *engine, struct breaking *breaking);
 void breaks_expire(struct engine *engine);
-/* The open gives up its oplock and its lease. */
-void caching_close(struct open *open);
+/* The open gives up its oplock and its lease. False (broken): nobody who
+ * waits for that is told. */
+bool caching_close(struct open *open);
 
 /* ---- break_wait.c ---- */
 
@@ -115,7 +116,7 @@ void break_wake(struct engine *engine, uintptr_t file);
 /* Something was done to the entry at path. */
 void dirlease_event(struct engine *engine, const struct files_port *port,
 	const char *path, enum model_operation operation,
-	const struct open *by);
+	const struct parent_key *key, const struct open *by);
 void dirlease_removed(struct engine *engine, const struct files_port *port,
 	const struct file_link *link, const struct open *by);
 /* The same for the file of an open that is no stream. */

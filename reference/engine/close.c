@@ -16,6 +16,7 @@ struct closing {
 	struct open *open;      /* held */
 	struct file *file;      /* held */
 	struct file_link *link; /* the name of the open, held; while file is */
+	bool told; /* those who wait for breaks */
 	void (*done)(void *ctx);
 	void *ctx;
 };
@@ -69,7 +70,7 @@ static void closing_end(struct closing *closing)
 	void (*done)(void *ctx) = closing->done;
 	void *ctx = closing->ctx;
 	struct engine *engine = closing->engine;
-	uintptr_t wake = (uintptr_t)closing->file;
+	uintptr_t wake = closing->told ? (uintptr_t)closing->file : 0;
 
 	closing->engine->background--;
 	open->node = NULL;
@@ -138,8 +139,8 @@ static void closing_unlinked(struct files_op *op)
 	struct file_link *link = closing->link;
 
 	if (op->result == 0) {
-		dirlease_removed(closing->engine, closing->op.port, link,
-			closing->open);
+		dirlease_removed(
+			closing->engine, closing->op.port, link, closing->open);
 		link->gone = true;
 		closing_told(closing);
 	} else {
@@ -214,14 +215,14 @@ static bool closing_detach(struct closing *closing, struct open *open)
 void open_close(struct open *open, void (*done)(void *ctx), void *ctx)
 {
 	struct closing *closing = calloc(1, sizeof *closing);
-	bool delete;
+	bool delete, told;
 
 	open->closing = true;
 	notify_close(open, STATUS_NOTIFY_CLEANUP);
 	lock_close(open);
 	dirlease_done(open, open->written ? MODEL_OPERATION_CLOSED_AFTER_WRITE
 					  : MODEL_OPERATION_CLOSED);
-	caching_close(open);
+	told = caching_close(open);
 	dir_search_close(open);
 	if (!closing) {
 		/* Nothing can be done for the node; let the server live. */
@@ -232,6 +233,7 @@ void open_close(struct open *open, void (*done)(void *ctx), void *ctx)
 		}
 		return;
 	}
+	closing->told = told;
 	closing->engine = open->session->engine;
 	closing->open = open_hold(open);
 	closing->done = done;

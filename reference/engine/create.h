@@ -5,6 +5,7 @@
 #define SMB3X_ENGINE_CREATE_H
 
 #include "engine/caching.h"
+#include "engine/durable.h"
 #include "engine/fileops.h"
 
 /* What the contexts of a request ask for. */
@@ -44,9 +45,9 @@ struct create_work {
 	uint32_t action;
 	unsigned int tries;
 	bool broke_sharing; /* it waited because of share modes */
-	bool posix;  /* a POSIX open */
-	bool exact;  /* broken rules: the name is read as that of one */
-	bool stream; /* a named stream is opened */
+	bool posix;         /* a POSIX open */
+	bool exact;         /* broken rules: the name is read as that of one */
+	bool stream;        /* a named stream is opened */
 	bool base_exists;
 	bool created, truncate;
 	uint16_t unparsed;      /* bytes of the name behind a symbolic link */

@@ -18,7 +18,7 @@ static void lease_decode(struct wire_view data, struct lease_wish *ret_wish)
 			.state = v2.lease_state & LEASE_ALL,
 			.epoch = v2.epoch,
 			.parent = {.set = v2.flags &
-					SMB2_LEASE_FLAG_PARENT_LEASE_KEY_SET,
+					  SMB2_LEASE_FLAG_PARENT_LEASE_KEY_SET,
 				.key = v2.parent_lease_key}};
 	} else if (smb2_create_request_lease_decode(data, &v1) == 0) {
 		*ret_wish = (struct lease_wish){.asked = true,
@@ -118,13 +118,28 @@ static bool create_was_in_the_way(struct request *req, bool conflict)
 	return false;
 }
 
+/* Broken: the key belongs to one name of the file. */
+static bool create_names_differ(
+	const struct request *req, const struct file *file)
+{
+	const struct create_work *work = req->work;
+	const struct lease *lease =
+		work->contexts.lease.asked
+			? lease_find(req->engine, &req->conn->client_guid,
+				  &work->contexts.lease.key)
+			: NULL;
+
+	return lease && lease->file == file && work->posix &&
+	       !RULE(PSX_OPLOCK_0002) && !file_link_find(file, work->path);
+}
+
 bool create_waits(struct request *req)
 {
 	struct create_work *work = req->work;
 	const struct lease_wish *wish = &work->contexts.lease;
-	struct file *file = file_find(req->engine,
-		req->tree->share->config.files, &work->stat,
-		work->stream ? work->name.stream : NULL);
+	struct file *file =
+		file_find(req->engine, req->tree->share->config.files,
+			&work->stat, work->stream ? work->name.stream : NULL);
 	const struct share_claim mine = {
 		work->granted, work->body.share_access};
 	struct cause cause = {
@@ -135,14 +150,20 @@ bool create_waits(struct request *req)
 	};
 	bool conflict;
 
-	if (lease_misused(req->conn, wish, file)) {
+	if (lease_misused(req->conn, wish, file) ||
+		create_names_differ(req, file)) {
 		create_fail(req, STATUS_INVALID_PARAMETER);
 		return true;
+	}
+	if (work->stream && !RULE(LEASE_OPLOCK_0023)) {
+		file = file_find(req->engine, req->tree->share->config.files,
+			&work->stat, NULL);
 	}
 	if (!file) {
 		return false;
 	}
-	conflict = create_conflicts(file, &mine);
+	conflict = create_conflicts(file, &mine) &&
+		   (!file->directory || RULE(DIRL_BREAK_0014));
 	create_cause(work, conflict, &cause);
 	cause.claim = conflict ? &mine : NULL;
 	if (!RULE(LEASE_GRANT_0009)) {
@@ -210,8 +231,8 @@ void create_cache(struct request *req, struct smb2_create_response *response,
 	struct lease *lease = NULL;
 
 	if (!work->contexts.lease.asked) {
-		response->oplock_level = oplock_grant(
-			open, work->body.requested_oplock_level);
+		response->oplock_level =
+			oplock_grant(open, work->body.requested_oplock_level);
 		return;
 	}
 	/* Somebody was faster: the key is another file's by now. */

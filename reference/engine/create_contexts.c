@@ -87,8 +87,9 @@ static uint32_t context_known(const struct request *req,
 	} else if (context_is(name, "ExtA")) {
 		contexts->attributes = true;
 		contexts->attribute_data = data;
-	} else if (!RULE(CORE_CREATE_0051) && !context_is(name, "DHnQ") && !context_is(name, "DHnC") &&
-		   !context_is(name, "DH2Q") && !context_is(name, "DH2C")) {
+	} else if (!RULE(CORE_CREATE_0051) && !context_is(name, "DHnQ") &&
+		   !context_is(name, "DHnC") && !context_is(name, "DH2Q") &&
+		   !context_is(name, "DH2C")) {
 		return STATUS_INVALID_PARAMETER;
 	}
 	return STATUS_SUCCESS;
@@ -242,7 +243,7 @@ static struct wire_view create_contexts_answer(
 	return wire_view_of(p, out.error ? 0 : out.n);
 }
 
-void create_reply(struct request *req)
+static void create_answer(struct request *req)
 {
 	const struct create_work *work = req->work;
 	const struct files_stat *stat = &work->stat;
@@ -268,10 +269,20 @@ void create_reply(struct request *req)
 		response.flags = SMB2_CREATE_FLAG_REPARSEPOINT;
 	}
 	response.create_contexts = create_contexts_answer(req, &response);
-	dirlease_done(req->open,
-		work->created    ? MODEL_OPERATION_CREATED
-		: work->truncate ? MODEL_OPERATION_OVERWRITTEN
-				 : MODEL_OPERATION_OPENED);
 	request_reply(
 		req, STATUS_SUCCESS, &smb2_create_response_type, &response);
+}
+
+void create_reply(struct request *req)
+{
+	const struct create_work *work = req->work;
+
+	dirlease_done(req->open, work->created    ? MODEL_OPERATION_CREATED
+				 : work->truncate ? MODEL_OPERATION_OVERWRITTEN
+						  : MODEL_OPERATION_OPENED);
+	if (!RULE(DIRL_BREAK_0012) && !list_empty(&req->engine->breaks)) {
+		break_wait(req, NULL, create_answer, request_fail);
+		return;
+	}
+	create_answer(req);
 }

@@ -45,24 +45,24 @@ static bool dirlease_exempt(const struct lease *lease,
 
 static bool dirlease_broken(enum model_operation operation, bool exempt)
 {
-	const struct model_dirlease_break *row =
-		model_dirlease_break(operation,
-			exempt ? MODEL_PARENT_KEY_EQUAL
-			       : MODEL_PARENT_KEY_OTHER);
+	const struct model_dirlease_break *row = model_dirlease_break(operation,
+		exempt ? MODEL_PARENT_KEY_EQUAL : MODEL_PARENT_KEY_OTHER);
 
 	return row->broken == model_rule(row->rule);
 }
 
 void dirlease_event(struct engine *engine, const struct files_port *port,
-	const char *path, enum model_operation operation, const struct open *by)
+	const char *path, enum model_operation operation,
+	const struct parent_key *key, const struct open *by)
 {
-	list_each(lease, &engine->leases, struct lease, in_engine)
+	list_each(
+		lease, &engine->directory_leases, struct lease, in_directories)
 	{
 		const struct open *open = dirlease_open(lease, port);
 
 		if (open && dirlease_holds(open->link->path, path) &&
-			dirlease_broken(operation,
-				dirlease_exempt(lease, &by->parent, by))) {
+			dirlease_broken(
+				operation, dirlease_exempt(lease, key, by))) {
 			lease_break_directory(lease);
 		}
 	}
@@ -72,7 +72,8 @@ void dirlease_event(struct engine *engine, const struct files_port *port,
 void dirlease_removed(struct engine *engine, const struct files_port *port,
 	const struct file_link *link, const struct open *by)
 {
-	list_each(lease, &engine->leases, struct lease, in_engine)
+	list_each(
+		lease, &engine->directory_leases, struct lease, in_directories)
 	{
 		const struct open *open = dirlease_open(lease, port);
 		bool marked, removed;
@@ -96,10 +97,10 @@ void dirlease_done(struct open *open, enum model_operation operation)
 {
 	struct engine *engine = open->session->engine;
 
-	if (list_empty(&engine->leases) || !open->file ||
+	if (list_empty(&engine->directory_leases) || !open->file ||
 		open->file->stream || !open->link) {
 		return;
 	}
-	dirlease_event(
-		engine, open_port(open), open->link->path, operation, open);
+	dirlease_event(engine, open_port(open), open->link->path, operation,
+		&open->parent, open);
 }

@@ -71,6 +71,7 @@ void engine_destroy(struct engine *engine)
 	}
 	table_finish(&engine->sessions);
 	table_finish(&engine->opens);
+	table_finish(&engine->leases_by_key);
 	table_finish(&engine->files_by_id);
 	free((void *)engine->config.interfaces);
 	free(engine);

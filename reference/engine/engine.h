@@ -64,9 +64,10 @@ struct engine_config {
 	uint32_t max_connections, max_sessions, max_opens; /* whole server */
 	uint64_t idle_session_ns;
 	uint64_t lease_break_ns; /* for an acknowledgment; 0: 35 seconds */
-	bool guest;             /* unknown users become guests */
-	bool encrypt_over_quic; /* SMB2 encryption inside of QUIC as well */
-	bool pipes_over_quic;   /* named pipes may be opened there */
+	uint64_t durable_max_ns; /* without a connection; 0: 300 seconds */
+	bool guest;              /* unknown users become guests */
+	bool encrypt_over_quic;  /* SMB2 encryption inside of QUIC as well */
+	bool pipes_over_quic;    /* named pipes may be opened there */
 	const struct engine_share *shares;
 	unsigned int share_count;
 	const struct engine_interface *interfaces;

@@ -36,11 +36,23 @@ uint32_t lease_bits(enum model_held held)
 	return bits[held];
 }
 
-struct lease *lease_find(struct engine *engine,
-	const struct wire_guid *client, const struct wire_guid *key)
+/* Keys are often random, and sometimes not at all. */
+static uint64_t lease_hash(const struct wire_guid *key)
 {
-	list_each(lease, &engine->leases, struct lease, in_engine)
-	{
+	uint64_t h = wire_get64(key->b) ^ wire_get64(key->b + 8) << 1;
+
+	return (h ^ h >> 31) * 0x9e3779b97f4a7c15ull;
+}
+
+struct lease *lease_find(struct engine *engine, const struct wire_guid *client,
+	const struct wire_guid *key)
+{
+	struct table_link *link =
+		table_find(&engine->leases_by_key, lease_hash(key));
+
+	for (; link; link = table_next(link)) {
+		struct lease *lease = table_entry(link, struct lease, by_key);
+
 		if (guid_equal(&lease->key, key) &&
 			(!client || guid_equal(&lease->client, client))) {
 			return lease;
@@ -157,8 +169,7 @@ static uint32_t lease_possible(const struct open *open,
 		if (!model_rule(row->rule)) {
 			granted = granted == wish->state ? 0 : wish->state;
 		}
-		if (others == MODEL_OTHERS_CACHING &&
-			!RULE(LEASE_GRANT_0014)) {
+		if (others == MODEL_OTHERS_CACHING && !RULE(LEASE_GRANT_0014)) {
 			granted = 0;
 		}
 		if (writer || (lease_locked_out(file, lease) &&
@@ -187,7 +198,16 @@ static struct lease *lease_create(struct open *open, struct engine_conn *conn,
 	lease->v2 = wish->v2;
 	lease->epoch = wish->epoch;
 	lease->breaking.lease = lease;
+	if (table_add(&conn->engine->leases_by_key, &lease->by_key,
+		    lease_hash(&lease->key)) < 0) {
+		free(lease);
+		return NULL;
+	}
 	list_add(&conn->engine->leases, &lease->in_engine);
+	if (lease->file->directory) {
+		list_add(&conn->engine->directory_leases,
+			&lease->in_directories);
+	}
 	return lease;
 }
 
@@ -252,5 +272,7 @@ void lease_leave(struct open *open)
 	}
 	list_remove(&lease->breaking.in_engine);
 	list_remove(&lease->in_engine);
+	list_remove(&lease->in_directories);
+	table_remove(&lease->engine->leases_by_key, &lease->by_key);
 	free(lease);
 }

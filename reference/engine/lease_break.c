@@ -37,8 +37,8 @@ static bool lease_send_on(struct lease *lease, struct engine_conn *conn,
 }
 
 /* By the session's connections first, then by any of the client. */
-static bool lease_send(struct lease *lease,
-	const struct smb2_lease_break_notification *body)
+static bool lease_send(
+	struct lease *lease, const struct smb2_lease_break_notification *body)
 {
 	const struct open *open =
 		list_first(&lease->opens, struct open, in_lease);
@@ -131,8 +131,7 @@ static bool lease_break_more(
 	return lease_waits(row);
 }
 
-bool lease_break(
-	struct lease *lease, enum model_lease_reason reason, bool step)
+bool lease_break(struct lease *lease, enum model_lease_reason reason, bool step)
 {
 	const struct model_lease_break *row =
 		model_lease_break(lease_row(lease->held), reason);
@@ -149,8 +148,7 @@ bool lease_break(
 	if (!broken) {
 		return false;
 	}
-	if (list_linked(&lease->breaking.in_engine) &&
-		RULE(LEASE_BREAK_0027)) {
+	if (list_linked(&lease->breaking.in_engine) && RULE(LEASE_BREAK_0027)) {
 		return lease_break_more(lease, row);
 	}
 	if (step && !RULE(LEASE_BREAK_0028)) {
@@ -190,6 +188,29 @@ static bool cause_own(const struct cause *cause, const struct open *holder)
 	return holder->session == cause->session && !RULE(LEASE_OPLOCK_0022);
 }
 
+/* Names matter little to POSIX opens. */
+static bool cause_by_name(enum model_lease_reason reason)
+{
+	return reason == MODEL_LEASE_REASON_RENAME ||
+	       reason == MODEL_LEASE_REASON_DELETE ||
+	       reason == MODEL_LEASE_REASON_LINK;
+}
+
+static bool cause_spares(const struct cause *cause, const struct lease *lease)
+{
+	if (!cause->open || !cause->open->posix ||
+		!cause_by_name(cause->lease) || !RULE(PSX_OPLOCK_0001)) {
+		return false;
+	}
+	list_each(open, &lease->opens, struct open, in_lease)
+	{
+		if (!open->posix) {
+			return false;
+		}
+	}
+	return true;
+}
+
 bool caching_break(struct file *file, const struct cause *cause)
 {
 	bool wait = false;
@@ -202,6 +223,9 @@ bool caching_break(struct file *file, const struct cause *cause)
 		if (cause_own(cause, holder) ||
 			(cause->claim &&
 				sharemode_compatible(*cause->claim, theirs))) {
+			continue;
+		}
+		if (holder->lease && cause_spares(cause, holder->lease)) {
 			continue;
 		}
 		if (holder->lease) {
@@ -242,6 +266,10 @@ bool caching_wait(struct request *req, enum model_lease_reason reason,
 
 	if (open_lost(req)) {
 		return true;
+	}
+	if (reason == MODEL_LEASE_REASON_DELETE && req->open->file->directory &&
+		!RULE(DIRL_DELETE_0005)) {
+		return false;
 	}
 	cause = cause_of(req->open, reason);
 	cause.step = req->wait;
@@ -324,8 +352,8 @@ void breaks_expire(struct engine *engine)
 	}
 }
 
-static uint32_t lease_judge(const struct lease *lease, uint32_t state,
-	enum model_held *ret_becomes)
+static uint32_t lease_judge(
+	const struct lease *lease, uint32_t state, enum model_held *ret_becomes)
 {
 	const struct model_lease_acknowledge *row;
 
@@ -396,9 +424,14 @@ void lease_acknowledge(
 	}
 }
 
-void caching_close(struct open *open)
+bool caching_close(struct open *open)
 {
+	bool told = open->lease ? RULE(LEASE_BREAK_0029)
+				: open->oplock_level == 0 ||
+					  RULE(LEASE_OPLOCK_0016);
+
 	list_remove(&open->breaking.in_engine);
 	open->oplock_level = SMB2_OPLOCK_LEVEL_NONE;
 	lease_leave(open);
+	return told;
 }

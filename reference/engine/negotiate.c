@@ -113,7 +113,8 @@ static uint32_t capabilities(const struct engine_conn *conn, uint16_t dialect)
 		offered |= SMB2_GLOBAL_CAP_LEASING;
 	}
 	if (dialect >= SMB2_DIALECT_300 && dialect != SMB2_DIALECT_WILDCARD &&
-		(conn->client_capabilities & SMB2_GLOBAL_CAP_DIRECTORY_LEASING ||
+		(conn->client_capabilities &
+				SMB2_GLOBAL_CAP_DIRECTORY_LEASING ||
 			!RULE(DIRL_GRANT_0001))) {
 		offered |= SMB2_GLOBAL_CAP_DIRECTORY_LEASING;
 	}

@@ -179,9 +179,8 @@ static enum model_oplock_acknowledged oplock_acknowledged(uint8_t level)
 
 static uint32_t oplock_judge(const struct open *open, uint8_t level)
 {
-	const struct model_oplock_acknowledge *row =
-		model_oplock_acknowledge(oplock_row(open->oplock_to),
-			oplock_acknowledged(level));
+	const struct model_oplock_acknowledge *row = model_oplock_acknowledge(
+		oplock_row(open->oplock_to), oplock_acknowledged(level));
 	bool accepted = row->answer == MODEL_ACKNOWLEDGE_ANSWER_ACCEPTED;
 
 	if (level != SMB2_OPLOCK_LEVEL_LEASE &&

@@ -6,8 +6,7 @@ static void lease(struct request *req)
 {
 	struct smb2_lease_break_acknowledgment body;
 
-	if (request_decode(
-		    req, &smb2_lease_break_acknowledgment_type, &body)) {
+	if (request_decode(req, &smb2_lease_break_acknowledgment_type, &body)) {
 		lease_acknowledge(req, &body);
 	}
 }

@@ -52,8 +52,8 @@ static void set_done(struct files_op *op)
 	if (work->size_set) {
 		dirlease_done(req->open, MODEL_OPERATION_SIZE_SET);
 	} else if (work->basic_set) {
-		dirlease_done(req->open, work->filter ||
-				set_time(work->basic.change_time)
+		dirlease_done(req->open,
+			work->filter || set_time(work->basic.change_time)
 				? MODEL_OPERATION_ATTRIBUTES_SET
 				: MODEL_OPERATION_NOTHING_SET);
 	}

@@ -75,21 +75,23 @@ static void rename_told(struct request *req, const char *to)
 	const struct open *open = req->open;
 	struct files_port *port = open_port(open);
 	bool within = rename_within(work->from, to);
+	struct parent_key key = open->parent;
 
 	if (work->stream) {
 		return;
 	}
+	key.set = key.set && RULE(DIRL_RENAME_0003);
 	if (!within) {
 		dirlease_event(req->engine, port, work->from,
 			work->link ? MODEL_OPERATION_LINKED_AWAY
 				   : MODEL_OPERATION_RENAMED,
-			open);
+			&key, open);
 	}
 	if (within || RULE(DIRL_RENAME_0002)) {
 		dirlease_event(req->engine, port, to,
 			work->link ? MODEL_OPERATION_LINKED_INTO
 				   : MODEL_OPERATION_RENAMED,
-			open);
+			&key, open);
 	}
 }
 
@@ -309,8 +311,8 @@ static bool rename_waits(struct request *req)
 		return true;
 	}
 	if (!open->file->directory || work->link || open->posix ||
-		!caching_break_below(req->engine, open_port(open),
-			open->link->path, open)) {
+		!caching_break_below(
+			req->engine, open_port(open), open->link->path, open)) {
 		return false;
 	}
 	break_wait(req, NULL, rename_go, request_fail);
@@ -326,6 +328,10 @@ static void rename_go(struct request *req)
 		return;
 	}
 	status = rename_check(req);
+	if (req->wait && req->open->file->directory &&
+		!RULE(DIRL_RENAME_0006)) {
+		status = STATUS_ACCESS_DENIED;
+	}
 	if (status) {
 		set_info_reply(req, status);
 		return;

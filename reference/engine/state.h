@@ -54,8 +54,12 @@ struct engine {
 	struct table files_by_id;     /* engine/file.c */
 	struct list watches;          /* engine/notify.c */
 	struct list leases;           /* engine/lease.c */
+	struct list directory_leases;
+	struct table leases_by_key;
 	struct list breaks;           /* struct breaking, oldest first */
 	struct list break_waiters;    /* engine/break_wait.c */
+	struct list parked;           /* opens, by in_session */
+	struct list guids;            /* opens with a CreateGuid */
 	struct list waiting;          /* submitted requests, oldest first */
 	unsigned int open_count;
 	unsigned int background; /* file operations without a request */
@@ -118,6 +122,7 @@ struct session {
 	unsigned int holders;
 	bool ended;                     /* not in the tables any more */
 	bool keep_opens;                /* faulty build: they leak */
+	bool logoff;                    /* it ends by LOGOFF */
 	bool authenticated;             /* was valid once */
 	struct auth_exchange *exchange; /* while authentication goes on */
 	unsigned int legs;
@@ -169,7 +174,8 @@ struct breaking {
 
 /* [MS-SMB2] 3.3.1.12; states are sets of SMB2_LEASE_... */
 struct lease {
-	struct list_link in_engine;
+	struct table_link by_key;
+	struct list_link in_engine, in_directories;
 	struct engine *engine;
 	struct wire_guid client, key;
 	struct file *file;
@@ -181,6 +187,28 @@ struct lease {
 	uint32_t to;    /* what is left after the break */
 	uint32_t later; /* and what is to be left then */
 	bool overdue;   /* the last break was never acknowledged */
+};
+
+/* What may let an open outlive its connection. engine/durable.h */
+struct durability {
+	bool granted, resilient;
+	bool parked;         /* it has lost its session */
+	bool lasting;        /* parked: by a faulty build */
+	bool named;          /* create_guid counts */
+	bool replayable;     /* IsReplayEligible */
+	bool app, versioned; /* AppInstanceId, AppInstanceVersion */
+	struct list_link in_guids;
+	struct wire_guid client, create_guid, app_id;
+	uint64_t version_high, version_low;
+	uint32_t timeout; /* milliseconds */
+	uint32_t action;  /* CreateAction */
+	uint64_t until;   /* parked: it is closed then */
+};
+
+/* A LockSequenceIndex of an open. */
+struct lock_entry {
+	uint8_t next; /* number + 1; 0: not valid */
+	bool unlock;  /* for broken rules */
 };
 
 /* ParentLeaseKey, if there is one. */
@@ -199,7 +227,7 @@ struct file_link {
 	bool replaced;
 	const struct open *marker; /* who marked it; to compare only */
 	struct parent_key marker_parent;
-	unsigned int holders;      /* opens and closings */
+	unsigned int holders; /* opens and closings */
 };
 
 /*
@@ -250,6 +278,7 @@ struct open {
 	struct lease *lease;
 	struct list_link in_lease;
 	struct parent_key parent;
+	struct durability durable;
 	uint16_t channel_sequence;
 	unsigned int outstanding, outstanding_before; /* 3.3.5.2.10 */
 	uint64_t position;         /* FilePositionInformation */
@@ -257,7 +286,7 @@ struct open {
 	uint32_t mode;             /* FileModeInformation */
 	struct dir_search *search; /* engine/query_directory.c */
 	struct watch *watch;       /* engine/notify.c */
-	uint8_t lock_sequence[64];
+	struct lock_entry lock_sequence[64];
 	void *extension;
 };
 
@@ -288,7 +317,7 @@ struct request {
 	uint32_t cancel_status; /* what on_cancel() is to answer */
 	request_cancel *on_cancel;
 	struct break_wait *wait; /* engine/break_wait.c */
-	struct files_op op; /* one at a time */
+	struct files_op op;      /* one at a time */
 	void (*done)(struct files_op *op);
 	uint64_t submitted_at;
 	void *work;                /* the command's own, from request_alloc */
