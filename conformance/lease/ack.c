@@ -69,7 +69,8 @@ static const struct state_row {
 	enum model_held to;
 	enum model_wanted state;
 } state_rows[] = {ROWS(NONE), ROWS(R), ROWS(RW), ROWS(RH), ROW(NONE, H),
-	ROW(NONE, W), ROW(R, H), ROW(R, W), ROW(RW, H), ROW(RH, W)};
+	ROW(NONE, W), ROW(R, H), ROW(R, W), ROW(RW, H), ROW(RW, W), ROW(RH, W),
+	ROW(RH, H)};
 
 /* Which state breaks to it, and by what. */
 static const struct {
@@ -106,7 +107,7 @@ CONF_TABLE(lease, state, state_rows, "which state may acknowledge which break",
 	if (m->answer == MODEL_LEASE_ANSWER_ACCEPTED) {
 		rule_status(t, r, STATUS_SUCCESS, rule);
 		rule_field(t, r, SMB2_LEASE_BREAK_RESPONSE_F_LEASE_STATE,
-			held_bits(m->becomes), rule);
+			wanted_bits(m->becomes), rule);
 	} else {
 		rule_status(t, r, STATUS_REQUEST_NOT_ACCEPTED, rule);
 		file_close(l->file);

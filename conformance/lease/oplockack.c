@@ -12,6 +12,10 @@ enum level {
 	BATCH = SMB2_OPLOCK_LEVEL_BATCH,
 };
 
+static const uint8_t levels[MODEL_OPLOCKS] = {[MODEL_OPLOCK_II] = II,
+	[MODEL_OPLOCK_EXCLUSIVE] = EXCLUSIVE,
+	[MODEL_OPLOCK_BATCH] = BATCH};
+
 static const uint8_t acknowledged[MODEL_OPLOCK_ACKNOWLEDGEDS] = {
 	[MODEL_OPLOCK_ACKNOWLEDGED_II] = II,
 	[MODEL_OPLOCK_ACKNOWLEDGED_EXCLUSIVE] = EXCLUSIVE,
@@ -26,21 +30,22 @@ static const uint32_t answers[MODEL_ACKNOWLEDGE_ANSWERS] = {
 
 #define ROW(held, to, level) \
 	{ \
-#held "_to_" #to "_" #level, held, MODEL_OPLOCK_##to, \
-			MODEL_OPLOCK_ACKNOWLEDGED_##level \
+#held "_to_" #to "_" #level, MODEL_OPLOCK_##held, \
+			MODEL_OPLOCK_##to, MODEL_OPLOCK_ACKNOWLEDGED_##level \
 	}
 /* What the document leaves to the object store has no row. */
 static const struct ack_row {
 	const char *name;
-	uint8_t held;
-	enum model_oplock to;
+	enum model_oplock held, to;
 	enum model_oplock_acknowledged level;
 } ack_rows[] = {
 	ROW(BATCH, II, NONE),
 	ROW(BATCH, II, II),
+	ROW(BATCH, II, EXCLUSIVE),
 	ROW(BATCH, II, BATCH),
 	ROW(BATCH, II, LEASE),
 	ROW(BATCH, NONE, NONE),
+	ROW(BATCH, NONE, EXCLUSIVE),
 	ROW(BATCH, NONE, BATCH),
 	ROW(BATCH, NONE, LEASE),
 	ROW(EXCLUSIVE, II, NONE),
@@ -57,13 +62,13 @@ static const struct ack_row {
 CONF_TABLE(lease, acknowledged, ack_rows,
 	"which level may acknowledge which break",
 	RULES(LEASE_OPLOCKACK_0001, LEASE_OPLOCKACK_0002, LEASE_OPLOCKACK_0003,
-		LEASE_OPLOCKACK_0004))
+		LEASE_OPLOCKACK_0004, LEASE_OPLOCKACK_0008))
 {
 	struct peer *a = client(t), *b = client(t);
 	const struct model_oplock_acknowledge *m =
-		model_oplock_acknowledge(row->to, row->level);
+		model_oplock_acknowledge(row->held, row->to, row->level);
 	enum rule_id rule = rule_named(t, m->rule);
-	struct file *f = need_oplock(a, "x", row->held, NULL);
+	struct file *f = need_oplock(a, "x", levels[row->held], NULL);
 	struct request *open = open_send(b, "x",
 		&(struct create_options){
 			.disposition = DISPOSITION(row->to == MODEL_OPLOCK_NONE
@@ -76,7 +81,7 @@ CONF_TABLE(lease, acknowledged, ack_rows,
 	rule_status(t, r, answers[m->answer], rule);
 	if (m->answer == MODEL_ACKNOWLEDGE_ANSWER_ACCEPTED) {
 		rule_field(t, r, SMB2_OPLOCK_BREAK_NOTIFICATION_F_OPLOCK_LEVEL,
-			acknowledged[row->level], rule);
+			levels[m->becomes], rule);
 	} else {
 		file_close(f);
 	}

@@ -10,7 +10,7 @@
 #include "suite/quic_relay.h"
 
 #define PIECE 65536u
-#define PIECES 16u
+#define PIECES 8u
 
 static const struct smb2_echo_request echo = {0};
 
@@ -109,7 +109,7 @@ static const struct bad_row {
 	{"duplicate_20", "duplicate=20%", RULE_QUIC_PATH_0003},
 	{"delay", "delay=1ms-10ms", RULE_QUIC_PATH_0003},
 	{"corrupt_1", "corrupt=1%,pass-first=4", RULE_QUIC_PATH_0004},
-	{"corrupt_10", "corrupt=10%,pass-first=4", RULE_QUIC_PATH_0004},
+	{"corrupt_5", "corrupt=5%,pass-first=4", RULE_QUIC_PATH_0004},
 	{"all_of_it",
 		"loss=3%,reorder=5%,duplicate=3%,corrupt=1%,pass-first=4,"
 		"overtaken=3ms",

@@ -68,6 +68,7 @@ void quic_pause(struct test *t, unsigned int ms)
 
 void quic_leave(struct peer *peer, struct quic_relay *relay)
 {
+	quic_relay_calm(relay); /* the good-bye gets through */
 	if (peer != NULL) {
 		peer_disconnect(peer);
 	}

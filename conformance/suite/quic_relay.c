@@ -33,7 +33,7 @@ struct quic_relay {
 	struct sockaddr_storage client;
 	socklen_t client_size;
 	struct impair to_server, to_client;
-	atomic_bool stop;
+	atomic_bool stop, calm;
 	atomic_uint lose, seen;
 	struct on_its_way waiting[WAITING];
 };
@@ -99,7 +99,7 @@ static bool take(struct quic_relay *relay, bool to_client)
 	}
 	impair_decide(to_client ? &relay->to_client : &relay->to_server, bytes,
 		(size_t)n, &fate);
-	if (atomic_load(&relay->stop)) { /* what says good-bye gets through */
+	if (atomic_load(&relay->calm)) {
 		fate = (struct impair_fate){.copies = 1};
 	}
 	if (fate.corrupt) {
@@ -218,6 +218,12 @@ void quic_relay_stop(struct quic_relay *relay)
 	close(relay->front);
 	close(relay->back);
 	free(relay);
+}
+
+void quic_relay_calm(struct quic_relay *relay)
+{
+	atomic_store(&relay->lose, 0);
+	atomic_store(&relay->calm, true);
 }
 
 void quic_relay_lose(struct quic_relay *relay, unsigned int count)

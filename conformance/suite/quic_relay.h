@@ -19,6 +19,8 @@ struct quic_relay *quic_relay_start(const struct target *target,
 	const char *to_server, const char *to_client, unsigned short *ret_port);
 void quic_relay_stop(struct quic_relay *relay); /* accepts NULL */
 
+/* From now on everything gets through. */
+void quic_relay_calm(struct quic_relay *relay);
 /* Loses the next so many datagrams that the server sends. */
 void quic_relay_lose(struct quic_relay *relay, unsigned int count);
 /* How many of the server's datagrams have come so far. */
