@@ -18,6 +18,7 @@ struct create_contexts {
 	uint64_t access_timestamp, allocation_size;
 	struct wire_view security_data, attribute_data;
 	struct lease_wish lease;
+	struct durable_wish durable;
 };
 
 /*
@@ -50,6 +51,7 @@ struct create_work {
 	bool stream;        /* a named stream is opened */
 	bool base_exists;
 	bool created, truncate;
+	bool reused; /* the answer is that of an open that is there */
 	uint16_t unparsed;      /* bytes of the name behind a symbolic link */
 	struct files_stat stat; /* of what is opened */
 	struct files_stat parent_stat;

@@ -169,7 +169,8 @@ bool create_waits(struct request *req)
 	if (!RULE(LEASE_GRANT_0009)) {
 		cause.key = NULL;
 	}
-	if (!caching_break(file, &cause)) {
+	if (durable_give_way(req->engine, file, &cause) ||
+		!caching_break(file, &cause)) {
 		return create_was_in_the_way(req, conflict);
 	}
 	work->broke_sharing = conflict;
@@ -198,7 +199,9 @@ static void create_lease(struct request *req, struct lease *lease,
 	const struct lease_wish *wish = &work->contexts.lease;
 	struct smb2_create_response_lease_v2 v2 = {
 		.lease_key = lease->key,
-		.lease_state = lease->held,
+		.lease_state = work->reused && !RULE(LEASE_REPLAY_0008)
+				       ? wish->state
+				       : lease->held,
 		.flags = create_lease_flags(lease, wish),
 		.lease_duration = RULE(LEASE_GRANT_0008) ? 0 : 1,
 		.epoch = lease->epoch,
@@ -228,15 +231,20 @@ void create_cache(struct request *req, struct smb2_create_response *response,
 {
 	struct create_work *work = req->work;
 	struct open *open = req->open;
-	struct lease *lease = NULL;
+	struct lease *lease = work->reused ? open->lease : NULL;
 
-	if (!work->contexts.lease.asked) {
+	if (work->reused && (!lease || !work->contexts.lease.asked)) {
+		response->oplock_level = lease ? SMB2_OPLOCK_LEVEL_LEASE
+					       : open->oplock_level;
+		return;
+	}
+	if (!lease && !work->contexts.lease.asked) {
 		response->oplock_level =
 			oplock_grant(open, work->body.requested_oplock_level);
 		return;
 	}
 	/* Somebody was faster: the key is another file's by now. */
-	if (!lease_misused(req->conn, &work->contexts.lease, open->file)) {
+	if (!lease && !lease_misused(req->conn, &work->contexts.lease, open->file)) {
 		lease = lease_join(open, req->conn, &work->contexts.lease);
 	}
 	if (lease && RULE(LEASE_GRANT_0005)) {

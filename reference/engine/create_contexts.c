@@ -56,7 +56,13 @@ static uint32_t context_known(const struct request *req,
 	struct create_contexts *contexts)
 {
 	struct wire_view name = context->name, data = context->data;
+	bool durable = false;
+	uint32_t status =
+		durable_context(req, context, &contexts->durable, &durable);
 
+	if (durable) {
+		return status;
+	}
 	if (posix_is_tag(name) && posix_possible(req)) {
 		return context_posix(req, data, contexts);
 	}
@@ -120,8 +126,9 @@ uint32_t create_contexts_parse(const struct request *req,
 			return status;
 		}
 	}
-	return r < 0 && RULE(CORE_CREATE_0050) ? STATUS_INVALID_PARAMETER
-					       : STATUS_SUCCESS;
+	return r < 0 && RULE(CORE_CREATE_0050)
+		       ? STATUS_INVALID_PARAMETER
+		       : durable_check(&ret_contexts->durable);
 }
 
 /* There are no snapshots. */
@@ -235,6 +242,7 @@ static struct wire_view create_contexts_answer(
 			&smb2_create_query_on_disk_id_type, &id);
 	}
 	create_cache(req, response, &out, &last);
+	durable_grant(req, &out, &last);
 	if (create_tells_posix(req)) {
 		context_put_bytes(&out, &last, posix_tag(),
 			posix_response(req, &work->stat,
@@ -277,6 +285,14 @@ void create_reply(struct request *req)
 {
 	const struct create_work *work = req->work;
 
+	if (work->reused) {
+		create_answer(req);
+		return;
+	}
+	if (work->reused) {
+		create_answer(req);
+		return;
+	}
 	dirlease_done(req->open, work->created    ? MODEL_OPERATION_CREATED
 				 : work->truncate ? MODEL_OPERATION_OVERWRITTEN
 						  : MODEL_OPERATION_OPENED);

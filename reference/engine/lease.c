@@ -10,20 +10,16 @@
 #define H SMB2_LEASE_HANDLE_CACHING
 #define W SMB2_LEASE_WRITE_CACHING
 
+/* An acknowledgement may leave W or H alone: they break as RW and RH do. */
 enum model_held lease_row(uint32_t state)
 {
-	switch (state & LEASE_ALL) {
-	case R:
-		return MODEL_HELD_R;
-	case R | W:
-		return MODEL_HELD_RW;
-	case R | H:
-		return MODEL_HELD_RH;
-	case R | W | H:
-		return MODEL_HELD_RWH;
-	default:
-		return MODEL_HELD_NONE;
+	if (state & W) {
+		return state & H ? MODEL_HELD_RWH : MODEL_HELD_RW;
 	}
+	if (state & H) {
+		return MODEL_HELD_RH;
+	}
+	return state & R ? MODEL_HELD_R : MODEL_HELD_NONE;
 }
 
 uint32_t lease_bits(enum model_held held)

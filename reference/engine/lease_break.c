@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/caching.h"
+#include "engine/durable.h"
 #include "engine/fileops.h"
 
 #define BREAK_SECONDS 35
@@ -136,7 +137,7 @@ bool lease_break(struct lease *lease, enum model_lease_reason reason, bool step)
 	const struct model_lease_break *row =
 		model_lease_break(lease_row(lease->held), reason);
 	bool broken = row->to != row->held;
-	uint32_t to = lease_bits(row->to);
+	uint32_t to = lease_bits(row->to) & lease->held;
 
 	if (!model_rule(row->rule)) {
 		broken = !broken && row->held != MODEL_HELD_NONE;
@@ -273,6 +274,7 @@ bool caching_wait(struct request *req, enum model_lease_reason reason,
 	}
 	cause = cause_of(req->open, reason);
 	cause.step = req->wait;
+	durable_give_way(req->engine, req->open->file, &cause);
 	if (!caching_break(req->open->file, &cause)) {
 		return false;
 	}
@@ -353,7 +355,7 @@ void breaks_expire(struct engine *engine)
 }
 
 static uint32_t lease_judge(
-	const struct lease *lease, uint32_t state, enum model_held *ret_becomes)
+	const struct lease *lease, uint32_t state, uint32_t *ret_becomes)
 {
 	const struct model_lease_acknowledge *row;
 
@@ -369,7 +371,7 @@ static uint32_t lease_judge(
 	}
 	row = model_lease_acknowledge(
 		lease_row(lease->to), (enum model_wanted)state);
-	*ret_becomes = row->becomes;
+	*ret_becomes = (uint32_t)row->becomes;
 	if (row->answer == MODEL_LEASE_ANSWER_ACCEPTED) {
 		return model_rule(row->rule) ? STATUS_SUCCESS
 					     : STATUS_REQUEST_NOT_ACCEPTED;
@@ -384,7 +386,8 @@ void lease_acknowledge(
 	struct lease *lease = lease_find(req->engine,
 		RULE(LEASE_ACK_0002) ? &req->conn->client_guid : NULL,
 		&ack->lease_key);
-	enum model_held becomes = MODEL_HELD_NONE;
+	struct chain *chain = req->chain;
+	uint32_t becomes = 0;
 	struct smb2_lease_break_response body = {
 		.lease_key = ack->lease_key,
 		.lease_state = ack->lease_state,
@@ -420,7 +423,9 @@ void lease_acknowledge(
 			&smb2_lease_break_response_type, &body);
 	}
 	if (ends) {
-		lease_end(lease, lease_bits(becomes));
+		/* The answer leaves before the next break does. */
+		chain_flush(chain);
+		lease_end(lease, becomes);
 	}
 }
 

@@ -177,12 +177,16 @@ static enum model_oplock_acknowledged oplock_acknowledged(uint8_t level)
 	return (enum model_oplock_acknowledged)oplock_row(level);
 }
 
-static uint32_t oplock_judge(const struct open *open, uint8_t level)
+/* What an acknowledgement is answered with, and what is held afterwards. */
+static uint32_t oplock_judge(
+	const struct open *open, uint8_t level, uint8_t *ret_becomes)
 {
 	const struct model_oplock_acknowledge *row = model_oplock_acknowledge(
-		oplock_row(open->oplock_to), oplock_acknowledged(level));
+		oplock_row(open->oplock_level), oplock_row(open->oplock_to),
+		oplock_acknowledged(level));
 	bool accepted = row->answer == MODEL_ACKNOWLEDGE_ANSWER_ACCEPTED;
 
+	*ret_becomes = levels[row->becomes];
 	if (level != SMB2_OPLOCK_LEVEL_LEASE &&
 		!list_linked(&open->breaking.in_engine)) {
 		return RULE(LEASE_OPLOCKACK_0005)
@@ -202,14 +206,16 @@ void oplock_acknowledge(struct request *req, uint8_t level)
 {
 	struct open *open = req->open;
 	struct engine *engine = req->engine;
+	struct chain *chain = req->chain;
 	uintptr_t file = (uintptr_t)open->file;
-	uint32_t status = oplock_judge(open, level);
+	uint8_t becomes;
+	uint32_t status = oplock_judge(open, level, &becomes);
 	bool was = list_linked(&open->breaking.in_engine);
 	struct smb2_oplock_break_notification body = {
-		.oplock_level = level, .file_id = open->id};
+		.oplock_level = becomes, .file_id = open->id};
 
-	if (was && status != STATUS_INVALID_PARAMETER) {
-		oplock_end(open, status ? NONE : level);
+	if (was) {
+		oplock_end(open, becomes);
 	}
 	if (status) {
 		request_fail(req, status);
@@ -218,6 +224,7 @@ void oplock_acknowledge(struct request *req, uint8_t level)
 			&smb2_oplock_break_notification_type, &body);
 	}
 	if (was) {
+		chain_flush(chain);
 		break_wake(engine, file);
 	}
 }
