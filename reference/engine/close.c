@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine/caching.h"
+#include "engine/durable.h"
 #include "engine/fileops.h"
 #include "engine/posix.h"
 
@@ -218,6 +219,7 @@ void open_close(struct open *open, void (*done)(void *ctx), void *ctx)
 	bool delete, told;
 
 	open->closing = true;
+	durable_close(open);
 	notify_close(open, STATUS_NOTIFY_CLEANUP);
 	lock_close(open);
 	dirlease_done(open, open->written ? MODEL_OPERATION_CLOSED_AFTER_WRITE

@@ -244,12 +244,17 @@ void cmd_create(struct request *req)
 					  : STATUS_OBJECT_NAME_NOT_FOUND);
 		return;
 	}
+	if (reconnect(req)) {
+		return;
+	}
 	status = create_check(req);
 	if (status) {
 		request_fail(req, status);
 		return;
 	}
-	create_find(req);
+	if (!replay_create(req)) {
+		create_find(req);
+	}
 }
 
 static uint32_t create_join(struct request *req, struct file *file)

@@ -289,6 +289,9 @@ static void create_judge(struct request *req)
 {
 	uint32_t status = create_grant(req);
 
+	if (!status) {
+		status = app_instance_apply(req);
+	}
 	if (!status && create_waits(req)) {
 		return;
 	}

@@ -305,8 +305,8 @@ static bool durable_stays(const struct open *open, enum model_loss loss)
 static bool durable_leaves(const struct open *open, const struct tree *tree)
 {
 	const struct session *session = open->session;
-	enum model_loss loss = session->logoff ? MODEL_LOSS_LOGOFF
-					       : MODEL_LOSS_CONNECTION;
+	enum model_loss loss =
+		session->logoff ? MODEL_LOSS_LOGOFF : MODEL_LOSS_CONNECTION;
 
 	if (open->closing || (tree && open->tree != tree)) {
 		return false;
@@ -411,8 +411,7 @@ static enum model_newcomer durable_meets(
 	case MODEL_LEASE_REASON_OPEN:
 		return MODEL_NEWCOMER_SHARES;
 	case MODEL_LEASE_REASON_SHARING:
-		return cause->claim &&
-				       sharemode_compatible(
+		return cause->claim && sharemode_compatible(
 					       *cause->claim, theirs)
 			       ? MODEL_NEWCOMER_SHARES
 			       : MODEL_NEWCOMER_CONFLICTS;
@@ -439,7 +438,8 @@ static bool durable_yields(const struct open *open, const struct cause *cause)
 		guid_equal(cause->client, &lease->client)) {
 		return false;
 	}
-	row = model_parked_open(durable_holds(open), durable_meets(open, cause));
+	row = model_parked_open(
+		durable_holds(open), durable_meets(open, cause));
 	return row->kept != model_rule(row->rule);
 }
 

@@ -8,6 +8,7 @@
 
 #include "engine/caching.h"
 #include "engine/core.h"
+#include "engine/durable.h"
 
 static int copy_interfaces(
 	struct engine *engine, const struct engine_config *config)
@@ -65,6 +66,7 @@ void engine_destroy(struct engine *engine)
 	if (!engine) {
 		return;
 	}
+	durables_close(engine, NULL);
 	while ((share = list_first(&engine->shares, struct share, in_engine))) {
 		list_remove(&share->in_engine);
 		share_release(share);
@@ -97,6 +99,7 @@ void engine_advance(struct engine *engine, uint64_t now)
 		sessions_expire(engine);
 		conns_expire(engine);
 		breaks_expire(engine);
+		durables_expire(engine);
 	}
 }
 
@@ -125,6 +128,7 @@ void engine_drain(struct engine *engine)
 	engine_expect(engine, engine->drain_until);
 	engine_log(engine, LOG_INFO, "engine.drain", "connections=%zu",
 		engine->conns.count);
+	durables_close(engine, NULL);
 	conns_drain(engine);
 }
 

@@ -4,6 +4,7 @@
  * [MS-SMB2] 2.2.31, 2.2.32, 3.3.5.15
  */
 #include "engine/core.h"
+#include "engine/durable.h"
 
 /* Codes of the connection or session, not of an open. */
 static bool without_file(uint32_t code)
@@ -110,6 +111,9 @@ static void serve(struct request *req, const struct smb2_ioctl_request *body)
 		return;
 	case FSCTL_PIPE_WAIT:
 		request_fail(req, STATUS_NOT_SUPPORTED);
+		return;
+	case FSCTL_LMR_REQUEST_RESILIENCY:
+		ioctl_resiliency(req, body, input);
 		return;
 	default:
 		break;

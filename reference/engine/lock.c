@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/caching.h"
+#include "engine/durable.h"
 #include "engine/fileops.h"
 #include "engine/lock.h"
 #include "engine/posix.h"
@@ -108,6 +109,7 @@ struct lock_work {
 	struct open *open;
 	uint64_t offset, length; /* what is waited for */
 	bool exclusive;
+	bool unlock;
 };
 
 static uint32_t lock_take(
@@ -145,14 +147,8 @@ static void lock_reply(struct request *req)
 {
 	struct lock_work *work = req->work;
 	struct smb2_lock_response response = {0};
-	uint32_t sequence = work->body.lock_sequence;
-	uint32_t index = sequence >> 4;
 
-	if (index >= 1 && index <= 64) {
-		req->open->lock_sequence[index - 1] =
-			(uint8_t)((sequence & 15) + 1);
-	}
-	dirlease_done(req->open, MODEL_OPERATION_LOCKED);
+	lock_sequence_done(req->open, work->body.lock_sequence, work->unlock);
 	request_reply(req, STATUS_SUCCESS, &smb2_lock_response_type, &response);
 }
 
@@ -457,20 +453,6 @@ static uint32_t lock_check(
 	return status;
 }
 
-/* The answer got lost and the request comes again. 3.3.5.14 */
-static bool lock_is_repeated(
-	const struct request *req, const struct smb2_lock_request *body)
-{
-	uint32_t index = body->lock_sequence >> 4;
-
-	return RULE(CORE_LOCK_0018) && req->conn->dialect >= 0x0300 &&
-	       (req->conn->server_capabilities &
-		       SMB2_GLOBAL_CAP_MULTI_CHANNEL) &&
-	       index >= 1 && index <= 64 &&
-	       req->open->lock_sequence[index - 1] ==
-		       (body->lock_sequence & 15) + 1;
-}
-
 static uint32_t lock_allowed(struct request *req, bool unlock)
 {
 	if (req->open->posix) {
@@ -513,7 +495,8 @@ void cmd_lock(struct request *req)
 		request_fail(req, status);
 		return;
 	}
-	if (lock_is_repeated(req, &work->body)) {
+	work->unlock = unlock;
+	if (lock_sequence_repeated(req, work->body.lock_sequence, unlock)) {
 		lock_reply(req);
 		return;
 	}

@@ -26,6 +26,7 @@ void cmd_logoff(struct request *req)
 		closed(req);
 		return;
 	}
+	req->session->logoff = true;
 	req->session->keep_opens = !RULE(CORE_LOGOFF_0003);
 	session_end(req->session, closed, req);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "engine/core.h"
+#include "engine/durable.h"
 #include "ports/blob.h"
 
 struct arena_chunk {
@@ -356,34 +357,29 @@ uint64_t requests_deadline(const struct engine *engine)
 	return req ? interim_at(req) : UINT64_MAX;
 }
 
-/* [MS-SMB2] 3.3.5.2.10. False: WRITE, SET_INFO and IOCTL are to fail. */
-static bool count_on_open(struct request *req, struct open *open)
-{
-	uint16_t sequence = req->header.status & 0xffff;
-	uint16_t ahead = sequence - open->channel_sequence;
-	bool replay = req->header.flags & SMB2_FLAGS_REPLAY_OPERATION;
-
-	if (ahead > 0x7fff) {
-		return false;
-	}
-	if (ahead > 0) {
-		open->outstanding_before += open->outstanding;
-		open->outstanding = 0;
-		open->channel_sequence = sequence;
-	}
-	if (replay && open->outstanding_before) {
-		return false;
-	}
-	open->outstanding++;
-	req->counted_open = true;
-	return true;
-}
-
 static bool changes_file(const struct request *req)
 {
 	return req->header.command == SMB2_WRITE ||
 	       req->header.command == SMB2_SET_INFO ||
-	       req->header.command == SMB2_IOCTL;
+	       req->header.command == SMB2_IOCTL ||
+	       (!RULE(LEASE_SEQUENCE_0002) &&
+		       req->header.command != SMB2_CLOSE);
+}
+
+/* [MS-SMB2] 3.3.5.2.10. True: the request is of another time. */
+static bool count_on_open(struct request *req, struct open *open)
+{
+	bool processed;
+
+	if (!conn_is_3x(req->conn) && RULE(LEASE_SEQUENCE_0006)) {
+		return false;
+	}
+	if (!RULE(LEASE_REPLAY_0009) && !changes_file(req) &&
+		req->header.flags & SMB2_FLAGS_REPLAY_OPERATION) {
+		return true;
+	}
+	processed = replay_count(req, open);
+	return !processed && changes_file(req);
 }
 
 static struct open *find_open(struct request *req, struct smb2_fileid id)
@@ -420,8 +416,8 @@ struct open *request_open(struct request *req, struct smb2_fileid id)
 		return NULL;
 	}
 	req->open = open_hold(open);
-	if (conn_is_3x(req->conn) && !count_on_open(req, open) &&
-		changes_file(req)) {
+	replay_used(open);
+	if (count_on_open(req, open)) {
 		request_fail(req, STATUS_FILE_NOT_AVAILABLE);
 		return NULL;
 	}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "engine/core.h"
+#include "engine/durable.h"
 #include "ports/text.h"
 
 struct session *session_create(struct engine_conn *conn)
@@ -166,6 +167,7 @@ void session_end(struct session *session, void (*done)(void *ctx), void *ctx)
 			ended(ending);
 		}
 	} else {
+		durable_park(session, NULL);
 		opens_close(session, NULL, ending ? ended : NULL, ending);
 	}
 	session_cancel_requests(session, NULL, STATUS_USER_SESSION_DELETED);

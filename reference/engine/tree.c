@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/core.h"
+#include "engine/durable.h"
 #include "ports/text.h"
 
 struct tree *tree_create(struct session *session, struct share *share)
@@ -68,6 +69,9 @@ void tree_end(struct tree *tree, void (*done)(void *ctx), void *ctx)
 	tree->disconnected = true;
 	table_remove(&tree->session->trees_by_id, &tree->by_id);
 	list_remove(&tree->in_session);
+	if (!tree->session->ended) {
+		durable_park(tree->session, tree);
+	}
 	if (RULE(CORE_TREE_0011) && !tree->session->keep_opens) {
 		opens_close(tree->session, tree, done, ctx);
 	} else if (done) {
@@ -127,6 +131,7 @@ static void retire(struct engine *engine, struct share *share)
 	while ((tree = first_tree_of(engine, share))) {
 		tree_end(tree, NULL, NULL);
 	}
+	durables_close(engine, share);
 	share_release(share);
 }
 

@@ -520,6 +520,18 @@ static int set_lease_break(
 	return r;
 }
 
+static int set_durable(
+	struct config *config, const char *value, const char **ret_why)
+{
+	uint32_t seconds = 0;
+	int r = set_number(&seconds, value, 1, 3600, ret_why);
+
+	if (r == 0) {
+		config->engine.durable_max_ns = seconds * 1000000000ull;
+	}
+	return r;
+}
+
 static int set_idle(
 	struct config *config, const char *value, const char **ret_why)
 {
@@ -618,6 +630,9 @@ const struct config_option config_options[] = {
 	{"lease-break-timeout", "SECONDS",
 		"that a client has to acknowledge a break (35)",
 		set_lease_break},
+	{"durable-timeout-max", "SECONDS",
+		"that a durable open is kept without a connection (300)",
+		set_durable},
 	{"stall", "SECONDS",
 		"after which a connection that takes or completes nothing "
 		"ends",
