@@ -16,6 +16,8 @@
 #include "suite/peer.h"
 
 #define JOBS_MAX 64
+/* More tests that may run beside the jobs, if they only wait. */
+#define WAITING_MAX 4
 
 enum phase { PHASE_SANITY, PHASE_TOGETHER, PHASE_ALONE, PHASE_COUNT };
 
@@ -182,7 +184,7 @@ static int start(struct run *run, struct slot *slot, struct item *item,
 /* Waits until a child ends or is overdue, and settles those that are over. */
 static void wait_some(struct run *run, struct slot *slots, unsigned int jobs)
 {
-	struct pollfd fds[JOBS_MAX];
+	struct pollfd fds[JOBS_MAX + WAITING_MAX];
 	uint64_t now = test_clock(), next = UINT64_MAX;
 	unsigned int i;
 
@@ -228,8 +230,30 @@ static bool any_busy(const struct slot *slots, unsigned int jobs)
 	return i < jobs;
 }
 
-static int run_one(struct run *run, struct slot *slots, unsigned int jobs,
-	struct item *item)
+/* The slots of a phase: for tests that wait long, then for all the others. */
+struct slots {
+	struct slot all[WAITING_MAX + JOBS_MAX];
+	unsigned int waiting, jobs;
+};
+
+/* A long budget is for waiting until a server gives up, which costs nothing. */
+static bool waits_long(const struct item *item)
+{
+	return item->test->budget_ms > BUDGET_DEFAULT_MS;
+}
+
+static struct slot *slot_for(struct slots *slots, const struct item *item)
+{
+	struct slot *slot = NULL;
+
+	if (waits_long(item)) {
+		slot = idle(slots->all, slots->waiting);
+	}
+	return slot != NULL ? slot
+			    : idle(slots->all + slots->waiting, slots->jobs);
+}
+
+static int run_one(struct run *run, struct slots *slots, struct item *item)
 {
 	unsigned int i;
 
@@ -237,8 +261,9 @@ static int run_one(struct run *run, struct slot *slots, unsigned int jobs,
 		struct slot *slot;
 		int r;
 
-		while ((slot = idle(slots, jobs)) == NULL) {
-			wait_some(run, slots, jobs);
+		while ((slot = slot_for(slots, item)) == NULL) {
+			wait_some(
+				run, slots->all, slots->waiting + slots->jobs);
 		}
 		r = start(run, slot, item, i);
 		if (r != 0) {
@@ -250,20 +275,42 @@ static int run_one(struct run *run, struct slot *slots, unsigned int jobs,
 
 static int run_phase(struct run *run, struct item **order, enum phase phase)
 {
-	struct slot slots[JOBS_MAX] = {0};
-	unsigned int jobs = phase == PHASE_TOGETHER ? run->options->jobs : 1;
-	unsigned int i;
+	struct slots slots = {.jobs = 1};
+	unsigned int i, all;
 	int r = 0;
 
+	if (phase == PHASE_TOGETHER) {
+		slots.jobs = run->options->jobs;
+		slots.waiting = slots.jobs > 1 ? WAITING_MAX : 0;
+	}
+	all = slots.waiting + slots.jobs;
 	for (i = 0; i < run->item_count && r == 0; i++) {
 		if (phase_of(run, order[i]) == phase) {
-			r = run_one(run, slots, jobs, order[i]);
+			r = run_one(run, &slots, order[i]);
 		}
 	}
-	while (any_busy(slots, jobs)) {
-		wait_some(run, slots, jobs);
+	while (any_busy(slots.all, all)) {
+		wait_some(run, slots.all, all);
 	}
 	return r;
+}
+
+/* Those that wait long begin first; otherwise the order stays. */
+static void long_first(struct item **order, unsigned int n)
+{
+	unsigned int i, j, first = 0;
+
+	for (i = 0; i < n; i++) {
+		struct item *item = order[i];
+
+		if (!waits_long(item)) {
+			continue;
+		}
+		for (j = i; j > first; j--) {
+			order[j] = order[j - 1];
+		}
+		order[first++] = item;
+	}
 }
 
 /* The same order for the same seed; rand_r() is enough for that. */
@@ -295,6 +342,7 @@ int run_all(struct run *run)
 		order[i] = &run->items[i];
 	}
 	shuffle(order, run->item_count, run->options->seed);
+	long_first(order, run->item_count);
 	progress_begin(run, run->item_count);
 	for (i = 0; i < PHASE_COUNT && r == 0; i++) {
 		r = run_phase(run, order, i);

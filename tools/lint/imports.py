@@ -30,6 +30,8 @@ MAY["client"] = REFERENCE
 # The suite knows codecs, crypto and what a client needs; nothing of a server.
 CLIENT_SIDE = {"wire", "crypto", "authclient"}
 CONFORMANCE = {"suite", "runner"}
+# Tests that use the words of those of leases.
+WITH_LEASES = {"dirlease", "durable", "replay"}
 # Of the transports, the suite knows the client's side.
 TRANSPORT_SEAM = {"transport/quic_client.h", "transport/quic_ep.h",
                   "transport/quic_tls.h"}
@@ -76,7 +78,9 @@ def allowed(name, target):
         return True
     if folder == "conformance" and module == "suite":
         # Connections over QUIC are dialled through its client's end.
-        return target in CLIENT_SIDE | CONFORMANCE | {"transport"}
+        return target in CLIENT_SIDE | CONFORMANCE | {"transport", "ports"}
+    if folder == "conformance" and module in WITH_LEASES:
+        return target in CLIENT_SIDE | CONFORMANCE | {"lease"}
     if folder == "conformance":
         return target in CLIENT_SIDE | CONFORMANCE
     if is_test(name):
