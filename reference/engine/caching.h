@@ -18,6 +18,7 @@ struct lease_wish {
 	uint32_t state;
 	uint16_t epoch;
 	struct parent_key parent;
+	uint64_t allocation; /* of the file */
 };
 
 /* ---- model_rules.c ---- */

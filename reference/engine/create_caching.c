@@ -234,8 +234,8 @@ void create_cache(struct request *req, struct smb2_create_response *response,
 	struct lease *lease = work->reused ? open->lease : NULL;
 
 	if (work->reused && (!lease || !work->contexts.lease.asked)) {
-		response->oplock_level = lease ? SMB2_OPLOCK_LEVEL_LEASE
-					       : open->oplock_level;
+		response->oplock_level =
+			lease ? SMB2_OPLOCK_LEVEL_LEASE : open->oplock_level;
 		return;
 	}
 	if (!lease && !work->contexts.lease.asked) {
@@ -243,8 +243,10 @@ void create_cache(struct request *req, struct smb2_create_response *response,
 			oplock_grant(open, work->body.requested_oplock_level);
 		return;
 	}
+	work->contexts.lease.allocation = work->stat.allocation;
 	/* Somebody was faster: the key is another file's by now. */
-	if (!lease && !lease_misused(req->conn, &work->contexts.lease, open->file)) {
+	if (!lease &&
+		!lease_misused(req->conn, &work->contexts.lease, open->file)) {
 		lease = lease_join(open, req->conn, &work->contexts.lease);
 	}
 	if (lease && RULE(LEASE_GRANT_0005)) {

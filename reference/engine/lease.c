@@ -81,42 +81,50 @@ static bool lease_sees_data(const struct open *open)
 			   READ_CONTROL | SYNCHRONIZE);
 }
 
-/* What the opens outside of the lease let it have. *ret_writer: one of them
- * may keep changes to itself. */
-static enum model_others lease_others(
-	const struct file *file, const struct lease *lease, bool *ret_writer)
-{
-	enum model_others others = MODEL_OTHERS_NOBODY;
+/* What opens outside of the lease leave to it. */
+struct lease_others {
+	enum model_others kind;
+	bool writer; /* one may keep changes to itself */
+	bool oplock; /* one has level II */
+};
 
-	*ret_writer = false;
+static void lease_beside(const struct open *other, struct lease_others *others)
+{
+	enum model_others kind = MODEL_OTHERS_STAT;
+	uint32_t held = other->lease ? other->lease->held : 0;
+
+	if ((held & R) || other->oplock_level) {
+		kind = MODEL_OTHERS_CACHING;
+	} else if (lease_sees_data(other)) {
+		kind = MODEL_OTHERS_PLAIN;
+	}
+	others->kind = kind > others->kind ? kind : others->kind;
+	others->writer |= (held & W) ||
+			  other->oplock_level >= SMB2_OPLOCK_LEVEL_EXCLUSIVE;
+	others->oplock |= other->oplock_level == SMB2_OPLOCK_LEVEL_II;
+}
+
+static struct lease_others lease_others(
+	const struct file *file, const struct lease *lease)
+{
+	struct lease_others others = {0};
+
 	list_each(other, &file->opens, struct open, in_file)
 	{
-		enum model_others now = MODEL_OTHERS_STAT;
-
-		if (other->lease == lease) {
-			continue;
+		if (other->lease != lease) {
+			lease_beside(other, &others);
 		}
-		if (other->lease ? other->lease->held & R
-				 : other->oplock_level != 0) {
-			now = MODEL_OTHERS_CACHING;
-		} else if (lease_sees_data(other)) {
-			now = MODEL_OTHERS_PLAIN;
-		}
-		if (other->lease ? other->lease->held & W
-				 : other->oplock_level >=
-					   SMB2_OPLOCK_LEVEL_EXCLUSIVE) {
-			*ret_writer = true;
-		}
-		others = now > others ? now : others;
 	}
 	return others;
 }
 
-static bool lease_locked_out(const struct file *file, const struct lease *lease)
+/* Beside the locks of others nothing of what they lock is cached. */
+static bool lease_locked_out(
+	const struct file *file, const struct lease *lease, uint64_t allocation)
 {
 	list_each(lock, &file->locks, struct lock, in_file)
 	{
-		if (lock->exclusive &&
+		if (lock->exclusive && lock->offset < allocation &&
 			(!lock->open || lock->open->lease != lease)) {
 			return true;
 		}
@@ -142,16 +150,34 @@ static uint32_t lease_on_directory(
 	return lease_bits(row->granted);
 }
 
+static uint32_t lease_on_file(const struct file *file,
+	const struct lease_wish *wish, const struct lease *lease)
+{
+	struct lease_others others = lease_others(file, lease);
+	const struct model_lease_grant *row =
+		model_lease_grant((enum model_wanted)wish->state, others.kind);
+	uint32_t granted = lease_bits(row->granted);
+
+	if (!model_rule(row->rule)) {
+		granted = granted == wish->state ? 0 : wish->state;
+	}
+	if (others.kind == MODEL_OTHERS_CACHING && !RULE(LEASE_GRANT_0014)) {
+		return 0;
+	}
+	if (others.writer || (lease_locked_out(file, lease, wish->allocation) &&
+				     RULE(LEASE_GRANT_0020))) {
+		return 0;
+	}
+	return others.oplock ? granted & ~(uint32_t)H : granted;
+}
+
 /* What a new lease would get. */
 static uint32_t lease_possible(const struct open *open,
 	const struct engine_conn *conn, const struct lease_wish *wish,
 	const struct lease *lease)
 {
 	const struct file *file = open->file;
-	const struct model_lease_grant *row;
-	enum model_others others;
 	uint32_t granted;
-	bool writer;
 
 	if (file->directory) {
 		granted = lease_on_directory(conn, wish);
@@ -159,19 +185,7 @@ static uint32_t lease_possible(const struct open *open,
 			granted = 0;
 		}
 	} else {
-		others = lease_others(file, lease, &writer);
-		row = model_lease_grant((enum model_wanted)wish->state, others);
-		granted = lease_bits(row->granted);
-		if (!model_rule(row->rule)) {
-			granted = granted == wish->state ? 0 : wish->state;
-		}
-		if (others == MODEL_OTHERS_CACHING && !RULE(LEASE_GRANT_0014)) {
-			granted = 0;
-		}
-		if (writer || (lease_locked_out(file, lease) &&
-				      RULE(LEASE_GRANT_0020))) {
-			granted = 0;
-		}
+		granted = lease_on_file(file, wish, lease);
 	}
 	if (open->link->delete_pending) {
 		granted &= ~(uint32_t)H;
@@ -249,7 +263,11 @@ struct lease *lease_join(struct open *open, struct engine_conn *conn,
 			lease->epoch++;
 		}
 	} else if (!list_linked(&lease->breaking.in_engine)) {
-		lease_extend(lease, possible);
+		/* All that is asked for, or nothing. */
+		lease_extend(
+			lease, open->file->directory || possible == wish->state
+				       ? possible
+				       : 0);
 	}
 	return lease;
 }
