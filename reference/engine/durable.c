@@ -67,8 +67,8 @@ static uint32_t durable_context_v2(
 		return durable_length(-1);
 	}
 	wish->id = reconnect.file_id;
-	wish->flags = reconnect.flags;
-	wish->create_guid = reconnect.create_guid;
+	wish->reconnect_flags = reconnect.flags;
+	wish->reconnect_guid = reconnect.create_guid;
 	return STATUS_SUCCESS;
 }
 

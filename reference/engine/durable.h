@@ -15,9 +15,12 @@ struct create_work;
 struct durable_wish {
 	bool request, request_v2, reconnect, reconnect_v2; /* there */
 	bool app, versioned;
-	uint32_t timeout, flags;
-	struct smb2_fileid id;
-	struct wire_guid create_guid, app_id;
+	uint32_t timeout, flags; /* of the request of version 2 */
+	struct wire_guid create_guid;
+	struct smb2_fileid id; /* of the reconnect */
+	struct wire_guid reconnect_guid;
+	uint32_t reconnect_flags;
+	struct wire_guid app_id;
 	uint64_t version_high, version_low;
 };
 

@@ -143,7 +143,7 @@ static uint32_t reconnect_check_v2(struct request *req, const struct open *open)
 		reconnect_other_client(req, open)) {
 		return STATUS_OBJECT_NAME_NOT_FOUND;
 	}
-	if (!guid_equal(&wish->create_guid, &open->durable.create_guid) &&
+	if (!guid_equal(&wish->reconnect_guid, &open->durable.create_guid) &&
 		RULE(LEASE_RECONNECT_0013)) {
 		return STATUS_OBJECT_NAME_NOT_FOUND;
 	}
@@ -157,7 +157,7 @@ static uint32_t reconnect_check_v2(struct request *req, const struct open *open)
 	if (reconnect_other_name(req, open)) {
 		return STATUS_INVALID_PARAMETER;
 	}
-	return wish->flags & PERSISTENT && RULE(LEASE_RECONNECT_0014)
+	return wish->reconnect_flags & PERSISTENT && RULE(LEASE_RECONNECT_0014)
 		       ? STATUS_INVALID_PARAMETER
 		       : STATUS_SUCCESS;
 }
@@ -295,9 +295,12 @@ bool reconnect(struct request *req)
 {
 	struct create_work *work = req->work;
 	const struct durable_wish *wish = &work->contexts.durable;
+	struct smb2_create_request body = work->body;
 
-	/* Anything wrong with the contexts is told in its turn. */
-	if (create_contexts_parse(req, &work->body, &work->contexts) ||
+	/* The lease context counts whatever level is asked for. Anything wrong
+	 * with the contexts is told in its turn. */
+	body.requested_oplock_level = SMB2_OPLOCK_LEVEL_LEASE;
+	if (create_contexts_parse(req, &body, &work->contexts) ||
 		(!wish->reconnect && !wish->reconnect_v2)) {
 		return false;
 	}

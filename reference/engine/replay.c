@@ -91,6 +91,32 @@ static bool replay_elsewhere(const struct request *req, const struct open *open)
 	       list_first(&open->session->channels, struct channel, in_session);
 }
 
+/* Does the CREATE request still wait that this one repeats? */
+static bool replay_is_early(const struct request *req)
+{
+	const struct create_work *work = req->work;
+
+	list_each(conn, &req->engine->conns, struct engine_conn, in_engine)
+	{
+		if (!guid_equal(&conn->client_guid, &req->conn->client_guid)) {
+			continue;
+		}
+		list_each(other, &conn->requests, struct request, in_conn)
+		{
+			const struct create_work *first = other->work;
+
+			if (other != req && first && !other->open &&
+				other->header.command == SMB2_CREATE &&
+				first->contexts.durable.request_v2 &&
+				guid_equal(&first->contexts.durable.create_guid,
+					&work->contexts.durable.create_guid)) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 bool replay_create(struct request *req)
 {
 	const struct create_work *work = req->work;
@@ -112,6 +138,10 @@ bool replay_create(struct request *req)
 			return false;
 		}
 		request_fail(req, STATUS_DUPLICATE_OBJECTID);
+		return true;
+	}
+	if (!open && replay_is_early(req)) {
+		request_fail(req, STATUS_FILE_NOT_AVAILABLE);
 		return true;
 	}
 	switch (replay_answer(req, open)) {
