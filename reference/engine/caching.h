@@ -86,6 +86,9 @@ bool caching_break(struct file *file, const struct cause *cause);
  * begins anew. True: the request is taken care of. */
 bool caching_wait(struct request *req, enum model_lease_reason reason,
 	void (*again)(struct request *req));
+/* The open is about to mark its file for deletion, because it ends; the file
+ * stays until others close it, so that nobody waits. */
+void caching_doomed(const struct open *open);
 /* Breaks RH of everything that is open below a directory. */
 bool caching_break_below(struct engine *engine, const struct files_port *port,
 	const char *path, const struct open *open);

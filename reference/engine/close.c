@@ -17,7 +17,7 @@ struct closing {
 	struct open *open;      /* held */
 	struct file *file;      /* held */
 	struct file_link *link; /* the name of the open, held; while file is */
-	bool told; /* those who wait for breaks */
+	bool told;              /* those who wait for breaks */
 	void (*done)(void *ctx);
 	void *ctx;
 };
@@ -224,6 +224,9 @@ void open_close(struct open *open, void (*done)(void *ctx), void *ctx)
 	lock_close(open);
 	dirlease_done(open, open->written ? MODEL_OPERATION_CLOSED_AFTER_WRITE
 					  : MODEL_OPERATION_CLOSED);
+	if (open->delete_on_close && open->file) {
+		caching_doomed(open);
+	}
 	told = caching_close(open);
 	dir_search_close(open);
 	if (!closing) {

@@ -21,11 +21,22 @@ void breaking_start(struct engine *engine, struct breaking *breaking)
 
 /* ---- the notification ---- */
 
+/* An open of the lease, with a session when one has. */
+static const struct open *lease_open(const struct lease *lease)
+{
+	list_each(open, &lease->opens, struct open, in_lease)
+	{
+		if (!open->durable.parked) {
+			return open;
+		}
+	}
+	return list_first(&lease->opens, struct open, in_lease);
+}
+
 static bool lease_send_on(struct lease *lease, struct engine_conn *conn,
 	const struct smb2_lease_break_notification *body)
 {
-	const struct open *open =
-		list_first(&lease->opens, struct open, in_lease);
+	const struct open *open = lease_open(lease);
 	struct notification notification = {
 		.conn = conn,
 		.session = open->session,
@@ -41,8 +52,7 @@ static bool lease_send_on(struct lease *lease, struct engine_conn *conn,
 static bool lease_send(
 	struct lease *lease, const struct smb2_lease_break_notification *body)
 {
-	const struct open *open =
-		list_first(&lease->opens, struct open, in_lease);
+	const struct open *open = lease_open(lease);
 
 	list_each(channel, &open->session->channels, struct channel, in_session)
 	{
@@ -282,6 +292,16 @@ bool caching_wait(struct request *req, enum model_lease_reason reason,
 	return true;
 }
 
+void caching_doomed(const struct open *open)
+{
+	struct cause cause = cause_of(open, MODEL_LEASE_REASON_DELETE);
+
+	if (!open->file->directory && !open->link->delete_pending) {
+		durable_give_way(open->session->engine, open->file, &cause);
+		caching_break(open->file, &cause);
+	}
+}
+
 bool caching_break_below(struct engine *engine, const struct files_port *port,
 	const char *path, const struct open *open)
 {
@@ -403,8 +423,7 @@ void lease_acknowledge(
 		return;
 	}
 	if (!RULE(LEASE_ACK_0009)) {
-		const struct open *open =
-			list_first(&lease->opens, struct open, in_lease);
+		const struct open *open = lease_open(lease);
 
 		if (list_first(&open->session->channels, struct channel,
 			    in_session)
