@@ -476,7 +476,7 @@ uint32_t rig_negotiate(struct rig *rig, unsigned int i, uint16_t dialect,
 	uint8_t dialects[2];
 	uint32_t status;
 
-	memset(body.client_guid.b, 0x77, 16);
+	memset(body.client_guid.b, rig->client ? rig->client : 0x77, 16);
 	wire_put16(dialects, dialect);
 	body.dialects = wire_view_of(dialects, 2);
 	if (dialect == 0x0311) {

@@ -52,6 +52,7 @@ struct rig {
 	unsigned int random;
 	bool quiet;
 	bool secure;          /* what rig_accept() makes: links like QUIC */
+	uint8_t client;       /* of whom rig_negotiate() is, not 0 */
 	bool offer_posix;     /* rig_negotiate() names the UNIX extensions */
 	bool offer_transport; /* rig_negotiate() sends SMB2_TRANSPORT_ */
 	uint32_t transport_flags; /* _CAPABILITIES with these flags */

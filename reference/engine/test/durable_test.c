@@ -1,0 +1,604 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Durable and resilient opens, replays and sequences in virtual time.
+ * [MS-SMB2] 3.3.5.9.6 to 3.3.5.9.13, 3.3.7.1, 3.3.5.2.10, 3.3.5.14
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "engine/test/rig.h"
+#include "ports/blob.h"
+
+#define BATCH SMB2_OPLOCK_LEVEL_BATCH
+#define LEASE SMB2_OPLOCK_LEVEL_LEASE
+#define ALL_SHARES 7
+#define REPLAYED SMB2_FLAGS_REPLAY_OPERATION
+#define ABSENT STATUS_OBJECT_NAME_NOT_FOUND
+#define NOTHING UINT32_MAX
+
+static struct rig rig;
+static struct rig_message message;
+
+/* ---- contexts ---- */
+
+static uint8_t contexts[512];
+static size_t contexts_size, last_context;
+
+static void add_context(const void *name, size_t n, const void *data, size_t m)
+{
+	size_t at = (contexts_size + 7) & ~(size_t)7;
+	size_t behind = (16 + n + 7) & ~(size_t)7;
+
+	if (contexts_size) {
+		wire_put32(
+			contexts + last_context, (uint32_t)(at - last_context));
+	} else {
+		memset(contexts, 0, sizeof contexts);
+	}
+	last_context = at;
+	wire_put16(contexts + at + 4, 16);
+	wire_put16(contexts + at + 6, (uint16_t)n);
+	wire_put16(contexts + at + 10, (uint16_t)behind);
+	wire_put32(contexts + at + 12, (uint32_t)m);
+	memcpy(contexts + at + 16, name, n);
+	memcpy(contexts + at + behind, data, m);
+	contexts_size = at + behind + m;
+}
+
+static void durable_v1(void)
+{
+	static const uint8_t zeros[16];
+
+	add_context("DHnQ", 4, zeros, 16);
+}
+
+static void durable_v2(uint8_t guid, uint32_t ms)
+{
+	uint8_t data[32] = {0};
+
+	wire_put32(data, ms);
+	memset(data + 16, guid, 16);
+	add_context("DH2Q", 4, data, 32);
+}
+
+static void again_v1(struct smb2_fileid id)
+{
+	uint8_t data[16] = {0};
+
+	wire_put64(data, id.persistent);
+	add_context("DHnC", 4, data, 16);
+}
+
+static void again_v2(struct smb2_fileid id, uint8_t guid)
+{
+	uint8_t data[36] = {0};
+
+	wire_put64(data, id.persistent);
+	memset(data + 16, guid, 16);
+	add_context("DH2C", 4, data, 36);
+}
+
+static void lease(uint8_t key, uint32_t state)
+{
+	uint8_t data[32] = {0};
+
+	memset(data, key, 16);
+	wire_put32(data + 16, state);
+	add_context("RqLs", 4, data, 32);
+}
+
+static void app(uint8_t id)
+{
+	static const uint8_t tag[16] = {0x45, 0xbc, 0xa6, 0x6a, 0xef, 0xa7,
+		0xf7, 0x4a, 0x90, 0x08, 0xfa, 0x46, 0x2e, 0x14, 0x4d, 0x74};
+	uint8_t data[20] = {20};
+
+	memset(data + 4, id, 16);
+	add_context(tag, 16, data, 20);
+}
+
+static void app_version(uint64_t high, uint64_t low)
+{
+	static const uint8_t tag[16] = {0xb9, 0x82, 0xd0, 0xb7, 0x3b, 0x56,
+		0x07, 0x4f, 0xa0, 0x7b, 0x52, 0x4a, 0x81, 0x16, 0xa0, 0x10};
+	uint8_t data[24] = {24};
+
+	wire_put64(data + 8, high);
+	wire_put64(data + 16, low);
+	add_context(tag, 16, data, 24);
+}
+
+/* ---- words ---- */
+
+static void come(unsigned int i, const char *token, uint16_t dialect)
+{
+	rig_accept(&rig, i);
+	assert_int_equal(rig_negotiate(&rig, i, dialect, 2, 1), 0);
+	assert_int_equal(rig_session(&rig, i, token, 0, 0), 0);
+	rig.links[i].sign = true;
+	assert_int_equal(rig_tree(&rig, i, "\\\\srv\\data"), 0);
+}
+
+static void enter(unsigned int i)
+{
+	come(i, "user alice", 0x0300);
+}
+
+static int setup_alone(void **state)
+{
+	(void)state;
+	rig_init(&rig);
+	rig_start(&rig);
+	message.n = message.element = 0;
+	contexts_size = 0;
+	return 0;
+}
+
+static int setup(void **state)
+{
+	setup_alone(state);
+	enter(0);
+	enter(1);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	rig_finish(&rig);
+	return 0;
+}
+
+static struct smb2_create_response created;
+
+/* CREATE of "x" with the contexts that were added; the rest of what it asks
+ * for does not matter to those who take up an open. */
+static uint32_t create_with(unsigned int i, uint8_t level, uint32_t share,
+	uint32_t flags, struct smb2_fileid *ret_id)
+{
+	struct smb2_create_request body = {
+		.requested_oplock_level = level,
+		.impersonation_level = SMB2_IMPERSONATION_IMPERSONATION,
+		.desired_access = FILE_READ_DATA | FILE_WRITE_DATA,
+		.share_access = share,
+		.create_disposition = FILE_OPEN_IF,
+		.name_length = 2,
+		.name = wire_view_of("x", 2),
+		.create_contexts = wire_view_of(contexts, contexts_size),
+	};
+	struct blob *blob;
+	uint32_t status;
+
+	rig_add(&rig.links[i], &message, SMB2_CREATE, flags,
+		&smb2_create_request_type, &body);
+	rig_send(&rig, i, &message);
+	message.n = message.element = 0;
+	contexts_size = 0;
+	blob = rig_take(&rig, i);
+	if (!blob) {
+		return NOTHING;
+	}
+	status = rig_header(blob, 0).status;
+	if (status == 0) {
+		assert_int_equal(
+			smb2_create_response_decode(
+				wire_view_of(blob->data, blob->n), &created),
+			0);
+		*ret_id = created.file_id;
+	}
+	blob_release(blob);
+	return status;
+}
+
+static uint32_t create(unsigned int i, uint8_t level, struct smb2_fileid *ret)
+{
+	return create_with(i, level, ALL_SHARES, 0, ret);
+}
+
+static uint32_t resume_v1(unsigned int i, struct smb2_fileid *id)
+{
+	again_v1(*id);
+	return create(i, 0, id);
+}
+
+static uint32_t put(unsigned int i, struct smb2_fileid id)
+{
+	const struct smb2_write_request body = {
+		.file_id = id, .buffer = wire_view_of("x", 1)};
+
+	return rig_call(&rig, i, SMB2_WRITE, &smb2_write_request_type, &body,
+		NULL, NULL);
+}
+
+static uint32_t lock(unsigned int i, struct smb2_fileid id, uint32_t sequence,
+	uint32_t flags)
+{
+	uint8_t element[24] = {0};
+	const struct smb2_lock_request body = {.lock_count = 1,
+		.lock_sequence = sequence,
+		.file_id = id,
+		.locks = wire_view_of(element, sizeof element)};
+
+	wire_put64(element + 8, 1);
+	wire_put32(element + 16, flags);
+	return rig_call(
+		&rig, i, SMB2_LOCK, &smb2_lock_request_type, &body, NULL, NULL);
+}
+
+#define EXCLUSIVE \
+	(SMB2_LOCKFLAG_EXCLUSIVE_LOCK | SMB2_LOCKFLAG_FAIL_IMMEDIATELY)
+
+static uint32_t resiliency(
+	unsigned int i, struct smb2_fileid id, uint32_t ms, size_t n)
+{
+	uint8_t data[8] = {0};
+	const struct smb2_ioctl_request body = {
+		.ctl_code = FSCTL_LMR_REQUEST_RESILIENCY,
+		.file_id = id,
+		.flags = SMB2_0_IOCTL_IS_FSCTL,
+		.input_count = (uint32_t)n,
+		.input_offset = 120,
+		.input = wire_view_of(data, n)};
+
+	wire_put32(data, ms);
+	return rig_call(&rig, i, SMB2_IOCTL, &smb2_ioctl_request_type, &body,
+		NULL, NULL);
+}
+
+/* ---- tests ---- */
+
+static void test_batch(void **state)
+{
+	struct smb2_fileid id, first;
+
+	(void)state;
+	durable_v1();
+	assert_int_equal(create(0, BATCH, &id), 0);
+	assert_true(created.create_contexts.n > 0);
+	assert_int_equal(put(0, id), 0);
+	first = id;
+	assert_int_equal(resume_v1(1, &id), ABSENT); /* it has its session */
+	rig_gone(&rig, 0);
+	enter(0);
+	assert_int_equal(put(0, id), STATUS_FILE_CLOSED);
+	assert_int_equal(resume_v1(0, &id), 0);
+	assert_int_equal(created.oplock_level, BATCH);
+	assert_true(id.persistent == first.persistent);
+	assert_true(id.volatile_ != first.volatile_);
+	assert_int_equal(put(0, id), 0);
+	rig_gone(&rig, 0); /* and once more */
+	enter(0);
+	assert_int_equal(resume_v1(0, &id), 0);
+}
+
+static void test_not_durable(void **state)
+{
+	struct smb2_fileid id;
+
+	(void)state;
+	durable_v1();
+	assert_int_equal(create_with(0, 0, 0, 0, &id), 0);
+	assert_int_equal(created.create_contexts.n, 0);
+	assert_int_equal(
+		create_with(1, 0, 0, 0, &id), STATUS_SHARING_VIOLATION);
+	rig_gone(&rig, 0);
+	assert_int_equal(create_with(1, 0, 0, 0, &id), 0);
+}
+
+static void test_expires(void **state)
+{
+	struct smb2_fileid id;
+
+	(void)state;
+	durable_v2(1, 5000);
+	assert_int_equal(create(0, BATCH, &id), 0);
+	rig_gone(&rig, 0);
+	enter(0);
+	rig_advance(&rig, 4900);
+	again_v2(id, 1);
+	assert_int_equal(create(0, 0, &id), 0);
+	rig_gone(&rig, 0); /* the time begins anew */
+	enter(0);
+	rig_advance(&rig, 4900);
+	again_v2(id, 1);
+	assert_int_equal(create(0, 0, &id), 0);
+	rig_gone(&rig, 0);
+	rig_advance(&rig, 5001);
+	enter(0);
+	again_v2(id, 1);
+	assert_int_equal(create(0, 0, &id), ABSENT);
+}
+
+static void test_wrong(void **state)
+{
+	struct smb2_fileid id;
+
+	(void)state;
+	durable_v2(1, 0);
+	lease(7, 7);
+	assert_int_equal(create(0, LEASE, &id), 0);
+	rig_gone(&rig, 0);
+	again_v2(id, 1);
+	assert_int_equal(create(1, 0, &id), ABSENT); /* no lease */
+	again_v2(id, 1);
+	lease(8, 7);
+	assert_int_equal(create(1, LEASE, &id), ABSENT);
+	again_v2(id, 2);
+	lease(7, 7);
+	assert_int_equal(create(1, LEASE, &id), ABSENT);
+	come(2, "user bob", 0x0300);
+	again_v2(id, 1);
+	lease(7, 7);
+	assert_int_equal(create(2, LEASE, &id), STATUS_ACCESS_DENIED);
+	rig.client = 1;
+	come(3, "user alice", 0x0300);
+	rig.client = 0;
+	again_v2(id, 1);
+	lease(7, 7);
+	assert_int_equal(create(3, LEASE, &id), ABSENT);
+	again_v2(id, 1); /* it is there all the same */
+	lease(7, 7);
+	assert_int_equal(create(1, 0, &id), 0);
+	assert_int_equal(created.oplock_level, LEASE);
+}
+
+static void test_yields(void **state)
+{
+	struct smb2_fileid id, other;
+
+	(void)state;
+	durable_v1();
+	assert_int_equal(create_with(0, BATCH, 0, 0, &id), 0);
+	rig_gone(&rig, 0);
+	assert_int_equal(create(1, 0, &other), 0); /* at once */
+	enter(0);
+	assert_int_equal(resume_v1(0, &id), ABSENT);
+}
+
+/* A break is under way: nobody waits any longer. */
+static void test_lost_in_break(void **state)
+{
+	struct smb2_fileid id, other;
+	struct blob *blob;
+
+	(void)state;
+	durable_v1();
+	assert_int_equal(create(0, BATCH, &id), 0);
+	assert_int_equal(create(1, 0, &other), STATUS_PENDING);
+	rig_gone(&rig, 0);
+	blob = rig_take(&rig, 1);
+	assert_non_null(blob);
+	assert_int_equal(rig_header(blob, 0).status, 0);
+	blob_release(blob);
+	enter(0);
+	assert_int_equal(resume_v1(0, &id), ABSENT);
+}
+
+static void test_logoff_and_tree(void **state)
+{
+	const struct smb2_logoff_request logoff = {0};
+	const struct smb2_tree_disconnect_request tree = {0};
+	struct smb2_fileid id;
+
+	(void)state;
+	durable_v1();
+	assert_int_equal(create(0, BATCH, &id), 0);
+	assert_int_equal(
+		rig_call(&rig, 0, SMB2_LOGOFF, &smb2_logoff_request_type,
+			&logoff, NULL, NULL),
+		0);
+	assert_int_equal(resume_v1(1, &id), 0);
+	assert_int_equal(
+		rig_call(&rig, 1, SMB2_TREE_DISCONNECT,
+			&smb2_tree_disconnect_request_type, &tree, NULL, NULL),
+		0);
+	enter(0);
+	assert_int_equal(resume_v1(0, &id), ABSENT);
+}
+
+static void test_locks_stay(void **state)
+{
+	struct smb2_fileid id, other;
+
+	(void)state;
+	durable_v1();
+	lease(1, 3);
+	assert_int_equal(create(0, LEASE, &id), 0);
+	assert_int_equal(lock(0, id, 0, EXCLUSIVE), 0);
+	rig_gone(&rig, 0);
+	enter(0);
+	again_v1(id);
+	lease(1, 3);
+	assert_int_equal(create(0, 0, &id), 0);
+	assert_int_equal(create(1, 0, &other), 0);
+	assert_int_equal(lock(1, other, 0, EXCLUSIVE), STATUS_LOCK_NOT_GRANTED);
+	assert_int_equal(lock(0, id, 0, SMB2_LOCKFLAG_UNLOCK), 0);
+}
+
+static void test_drained(void **state)
+{
+	struct smb2_fileid id;
+
+	(void)state;
+	durable_v1();
+	assert_int_equal(create(0, BATCH, &id), 0);
+	rig_gone(&rig, 0);
+	engine_drain(rig.engine);
+	rig_gone(&rig, 1);
+	assert_true(engine_idle(rig.engine));
+}
+
+static uint32_t replay(
+	unsigned int i, uint8_t key, uint32_t flags, struct smb2_fileid *ret_id)
+{
+	durable_v2(1, 0);
+	lease(key, 7);
+	return create_with(i, LEASE, ALL_SHARES, flags, ret_id);
+}
+
+static void test_replay(void **state)
+{
+	struct smb2_fileid id, same;
+
+	(void)state;
+	assert_int_equal(replay(0, 1, REPLAYED, &id), 0); /* a new one */
+	assert_int_equal(created.create_action, FILE_CREATED);
+	assert_int_equal(replay(0, 1, 0, &same), STATUS_DUPLICATE_OBJECTID);
+	assert_int_equal(
+		replay(1, 1, REPLAYED, &same), STATUS_DUPLICATE_OBJECTID);
+	assert_int_equal(replay(0, 2, REPLAYED, &same), STATUS_ACCESS_DENIED);
+	assert_int_equal(replay(0, 1, REPLAYED, &same), 0);
+	assert_int_equal(created.create_action, FILE_CREATED);
+	assert_memory_equal(&same, &id, sizeof id);
+	assert_int_equal(put(0, id), 0); /* used: no replay any more */
+	assert_int_equal(replay(0, 1, REPLAYED, &same), 0);
+	assert_int_equal(created.create_action, FILE_OPENED);
+	assert_true(same.volatile_ != id.volatile_);
+}
+
+static uint32_t put_at(struct smb2_fileid id, uint16_t sequence, uint32_t flags)
+{
+	const struct smb2_write_request body = {
+		.file_id = id, .buffer = wire_view_of("x", 1)};
+	struct blob *blob;
+	uint32_t status;
+
+	rig.links[0].sign = false; /* rig_add() knows no sequence */
+	rig_add(&rig.links[0], &message, SMB2_WRITE, flags,
+		&smb2_write_request_type, &body);
+	wire_put16(message.bytes + message.element + 8, sequence);
+	rig_send(&rig, 0, &message);
+	message.n = message.element = 0;
+	blob = rig_take(&rig, 0);
+	assert_non_null(blob);
+	status = rig_header(blob, 0).status;
+	blob_release(blob);
+	return status;
+}
+
+static void test_channel_sequence(void **state)
+{
+	static const struct {
+		uint16_t sequence;
+		bool fits;
+	} steps[] = {{0, true}, {0x8001, false}, {0xffff, false},
+		{0x7fff, true}, {0x7ffe, false}, {0, false}, {0x8000, true},
+		{0xffff, true}, {0, true}, {1, true}, {0, false}, {1, true},
+		{0xffff, false}};
+	struct smb2_fileid id;
+
+	(void)state;
+	assert_int_equal(create(0, 0, &id), 0);
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		uint32_t status = steps[i].fits ? 0 : STATUS_FILE_NOT_AVAILABLE;
+
+		assert_int_equal(put_at(id, steps[i].sequence, 0), status);
+		assert_int_equal(
+			put_at(id, steps[i].sequence, REPLAYED), status);
+	}
+}
+
+static void test_lock_sequence(void **state)
+{
+	struct smb2_fileid id, other;
+
+	(void)state;
+	durable_v1();
+	lease(1, 3);
+	assert_int_equal(create(0, LEASE, &id), 0);
+	assert_int_equal(lock(0, id, 1 << 4 | 5, EXCLUSIVE), 0);
+	assert_int_equal(lock(0, id, 1 << 4 | 5, EXCLUSIVE), 0);
+	assert_int_equal(
+		lock(0, id, 1 << 4 | 6, EXCLUSIVE), STATUS_LOCK_NOT_GRANTED);
+	/* What failed has made the entry void. */
+	assert_int_equal(
+		lock(0, id, 1 << 4 | 5, EXCLUSIVE), STATUS_LOCK_NOT_GRANTED);
+	assert_int_equal(
+		lock(0, id, 65 << 4 | 5, EXCLUSIVE), STATUS_LOCK_NOT_GRANTED);
+	assert_int_equal(lock(0, id, 64 << 4, SMB2_LOCKFLAG_UNLOCK), 0);
+	assert_int_equal(lock(0, id, 64 << 4, SMB2_LOCKFLAG_UNLOCK), 0);
+	assert_int_equal(create(1, 0, &other), 0);
+	assert_int_equal(lock(1, other, 0, EXCLUSIVE), 0);
+}
+
+static void test_resilient(void **state)
+{
+	struct smb2_fileid id, other;
+
+	(void)state;
+	assert_int_equal(create_with(0, 0, 0, 0, &id), 0);
+	assert_int_equal(resiliency(0, id, 1000, 7), STATUS_INVALID_PARAMETER);
+	assert_int_equal(
+		resiliency(0, id, 300001, 8), STATUS_INVALID_PARAMETER);
+	assert_int_equal(resiliency(0, id, 10000, 8), 0);
+	rig_gone(&rig, 0);
+	enter(0);
+	assert_int_equal(
+		create_with(1, 0, 0, 0, &other), STATUS_SHARING_VIOLATION);
+	assert_int_equal(resume_v1(0, &id), 0);
+	assert_int_equal(put(0, id), 0);
+	rig_gone(&rig, 0);
+	rig_advance(&rig, 10001);
+	assert_int_equal(create_with(1, 0, 0, 0, &other), 0);
+}
+
+static uint32_t create_app(unsigned int i, uint8_t id, uint64_t version,
+	struct smb2_fileid *ret_id)
+{
+	app(id);
+	if (version) {
+		app_version(1, version);
+	}
+	return create_with(i, 0, 0, 0, ret_id);
+}
+
+static void test_app_instance(void **state)
+{
+	struct smb2_fileid id, other;
+
+	(void)state;
+	come(0, "user alice", 0x0311);
+	come(1, "user alice", 0x0311);
+	rig.client = 1;
+	come(2, "user alice", 0x0311);
+	rig.client = 0;
+	assert_int_equal(create_app(0, 9, 5, &id), 0);
+	assert_int_equal(create_app(1, 9, 6, &other), STATUS_SHARING_VIOLATION);
+	assert_int_equal(create_app(2, 8, 6, &other), STATUS_SHARING_VIOLATION);
+	assert_int_equal(
+		create_app(2, 9, 5, &other), STATUS_FILE_FORCED_CLOSED);
+	assert_int_equal(
+		create_app(2, 9, 0, &other), STATUS_FILE_FORCED_CLOSED);
+	assert_int_equal(put(0, id), 0);
+	assert_int_equal(create_app(2, 9, 6, &other), 0);
+	assert_int_equal(put(0, id), STATUS_FILE_CLOSED);
+	assert_int_equal(put(2, other), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_batch),
+		TEST(test_not_durable),
+		TEST(test_expires),
+		TEST(test_wrong),
+		TEST(test_yields),
+		TEST(test_lost_in_break),
+		TEST(test_logoff_and_tree),
+		TEST(test_locks_stay),
+		TEST(test_drained),
+		TEST(test_replay),
+		TEST(test_channel_sequence),
+		TEST(test_lock_sequence),
+		TEST(test_resilient),
+		cmocka_unit_test_setup_teardown(
+			test_app_instance, setup_alone, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
