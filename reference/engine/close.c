@@ -71,7 +71,8 @@ static void closing_end(struct closing *closing)
 	void (*done)(void *ctx) = closing->done;
 	void *ctx = closing->ctx;
 	struct engine *engine = closing->engine;
-	uintptr_t wake = closing->told ? (uintptr_t)closing->file : 0;
+	bool waited_for = closing->told || open->durable.parked;
+	uintptr_t wake = waited_for ? (uintptr_t)closing->file : 0;
 
 	closing->engine->background--;
 	open->node = NULL;

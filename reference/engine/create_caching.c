@@ -133,6 +133,21 @@ static bool create_names_differ(
 	       !RULE(PSX_OPLOCK_0002) && !file_link_find(file, work->path);
 }
 
+/* The name goes with an open that nobody has taken up again; file NULL: it is
+ * gone already. False: that takes longer. */
+static bool create_begins_anew(struct request *req, const struct file *file)
+{
+	if (!file) {
+		create_again(req);
+		return true;
+	}
+	if (file->doomed || !list_empty(&file->opens)) {
+		return false;
+	}
+	break_wait(req, file, create_again, create_fail);
+	return true;
+}
+
 bool create_waits(struct request *req)
 {
 	struct create_work *work = req->work;
@@ -148,7 +163,7 @@ bool create_waits(struct request *req)
 		.client = &req->conn->client_guid,
 		.key = wish->asked ? &wish->key : NULL,
 	};
-	bool conflict;
+	bool conflict, gone, deletes = false;
 
 	if (lease_misused(req->conn, wish, file) ||
 		create_names_differ(req, file)) {
@@ -169,8 +184,11 @@ bool create_waits(struct request *req)
 	if (!RULE(LEASE_GRANT_0009)) {
 		cause.key = NULL;
 	}
-	if (durable_give_way(req->engine, file, &cause) ||
-		!caching_break(file, &cause)) {
+	gone = durable_give_way(req->engine, file, &cause, &deletes);
+	if (deletes && create_begins_anew(req, gone ? NULL : file)) {
+		return true;
+	}
+	if (gone || !caching_break(file, &cause)) {
 		return create_was_in_the_way(req, conflict);
 	}
 	work->broke_sharing = conflict;

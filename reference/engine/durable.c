@@ -455,8 +455,8 @@ static struct open *durable_in_the_way(
 	return NULL;
 }
 
-bool durable_give_way(
-	struct engine *engine, struct file *file, const struct cause *cause)
+bool durable_give_way(struct engine *engine, struct file *file,
+	const struct cause *cause, bool *ret_deletes)
 {
 	struct open *open = durable_in_the_way(file, cause);
 	bool gone;
@@ -468,6 +468,9 @@ bool durable_give_way(
 	for (; open; open = durable_in_the_way(file, cause)) {
 		engine_log(engine, LOG_INFO, "open.yielded", "path=%s",
 			open->link->path);
+		if (ret_deletes && open->delete_on_close) {
+			*ret_deletes = true;
+		}
 		open_close(open, NULL, NULL);
 	}
 	file->holders--;

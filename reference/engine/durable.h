@@ -45,9 +45,10 @@ void durables_expire(struct engine *engine);
 /* Closes all parked opens, or those of one share. */
 void durables_close(struct engine *engine, const struct share *share);
 /* Closes the parked opens that what is done to the file does not leave. True:
- * the file went with them. */
-bool durable_give_way(
-	struct engine *engine, struct file *file, const struct cause *cause);
+ * the file went with them. *ret_deletes (may be NULL): one of them deletes its
+ * name. */
+bool durable_give_way(struct engine *engine, struct file *file,
+	const struct cause *cause, bool *ret_deletes);
 /* The open ends. */
 void durable_close(struct open *open);
 /* The longest that an open is kept, in milliseconds. */

@@ -284,7 +284,7 @@ bool caching_wait(struct request *req, enum model_lease_reason reason,
 	}
 	cause = cause_of(req->open, reason);
 	cause.step = req->wait;
-	durable_give_way(req->engine, req->open->file, &cause);
+	durable_give_way(req->engine, req->open->file, &cause, NULL);
 	if (!caching_break(req->open->file, &cause)) {
 		return false;
 	}
@@ -297,7 +297,8 @@ void caching_doomed(const struct open *open)
 	struct cause cause = cause_of(open, MODEL_LEASE_REASON_DELETE);
 
 	if (!open->file->directory && !open->link->delete_pending) {
-		durable_give_way(open->session->engine, open->file, &cause);
+		durable_give_way(
+			open->session->engine, open->file, &cause, NULL);
 		caching_break(open->file, &cause);
 	}
 }

@@ -153,6 +153,7 @@ static int teardown(void **state)
 }
 
 static struct smb2_create_response created;
+static uint32_t options; /* CreateOptions */
 
 /* CREATE of "x" with the contexts that were added; the rest of what it asks
  * for does not matter to those who take up an open. */
@@ -162,7 +163,9 @@ static uint32_t create_with(unsigned int i, uint8_t level, uint32_t share,
 	struct smb2_create_request body = {
 		.requested_oplock_level = level,
 		.impersonation_level = SMB2_IMPERSONATION_IMPERSONATION,
-		.desired_access = FILE_READ_DATA | FILE_WRITE_DATA,
+		.desired_access = FILE_READ_DATA | FILE_WRITE_DATA |
+				  (options ? DELETE : 0),
+		.create_options = options,
 		.share_access = share,
 		.create_disposition = FILE_OPEN_IF,
 		.name_length = 2,
@@ -356,6 +359,21 @@ static void test_yields(void **state)
 	assert_int_equal(create(1, 0, &other), 0); /* at once */
 	enter(0);
 	assert_int_equal(resume_v1(0, &id), ABSENT);
+}
+
+/* What a parked open is to delete is gone when the newcomer opens. */
+static void test_yields_and_deletes(void **state)
+{
+	struct smb2_fileid id, other;
+
+	(void)state;
+	durable_v1();
+	options = FILE_DELETE_ON_CLOSE;
+	assert_int_equal(create(0, BATCH, &id), 0);
+	options = 0;
+	rig_gone(&rig, 0);
+	assert_int_equal(create(1, 0, &other), 0);
+	assert_int_equal(created.create_action, FILE_CREATED);
 }
 
 /* A break is under way: nobody waits any longer. */
@@ -588,6 +606,7 @@ int main(void)
 		TEST(test_expires),
 		TEST(test_wrong),
 		TEST(test_yields),
+		TEST(test_yields_and_deletes),
 		TEST(test_lost_in_break),
 		TEST(test_logoff_and_tree),
 		TEST(test_locks_stay),
