@@ -311,6 +311,9 @@ static bool durable_leaves(const struct open *open, const struct tree *tree)
 	if (open->closing || (tree && open->tree != tree)) {
 		return false;
 	}
+	if (open->posix && open->link->gone && RULE(PSX_OPLOCK_0005)) {
+		return false;
+	}
 	return durable_stays(open, tree ? MODEL_LOSS_TREE : loss);
 }
 

@@ -67,6 +67,9 @@ static bool reconnect_named(struct request *req, const struct open *open)
 
 static bool reconnect_other_name(struct request *req, const struct open *open)
 {
+	if (open->posix && !open->lease && !RULE(PSX_OPLOCK_0004)) {
+		return !reconnect_named(req, open);
+	}
 	return open->lease && !open->delete_on_close &&
 	       RULE(LEASE_RECONNECT_0012) && !reconnect_named(req, open);
 }
@@ -210,6 +213,9 @@ static int reconnect_bind(struct request *req, struct open *open)
 	open->channel_sequence =
 		conn_is_3x(req->conn) ? req->header.status & 0xffff : 0;
 	open->outstanding = open->outstanding_before = 0;
+	if (!RULE(PSX_OPLOCK_0003)) {
+		open->posix = false;
+	}
 	if (!RULE(LEASE_RECONNECT_0022)) {
 		lock_close(open);
 	}

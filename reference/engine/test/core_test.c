@@ -96,7 +96,8 @@ static void test_dialect_choice(void **state)
 		0);
 	assert_int_equal(answer.dialect_revision, 0x0302);
 	assert_int_equal(answer.security_mode, 1);
-	assert_int_equal(answer.capabilities, SMB2_GLOBAL_CAP_LARGE_MTU);
+	assert_int_equal(answer.capabilities,
+		SMB2_GLOBAL_CAP_LARGE_MTU | SMB2_GLOBAL_CAP_LEASING);
 	assert_memory_equal(answer.server_guid.b, rig.config.server_guid.b, 16);
 	assert_false(rig.links[0].closed);
 	call_negotiate(&body, strange, 2, UINT32_MAX);
