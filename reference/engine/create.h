@@ -51,8 +51,8 @@ struct create_work {
 	bool stream;        /* a named stream is opened */
 	bool base_exists;
 	bool created, truncate;
-	bool reused; /* the answer is that of an open that is there */
-	uint16_t unparsed;      /* bytes of the name behind a symbolic link */
+	bool reused;       /* the answer is that of an open that is there */
+	uint16_t unparsed; /* bytes of the name behind a symbolic link */
 	struct files_stat stat; /* of what is opened */
 	struct files_stat parent_stat;
 	char path[LIMIT_PATH]; /* as on disk */

@@ -56,11 +56,11 @@ struct engine {
 	struct list leases;           /* engine/lease.c */
 	struct list directory_leases;
 	struct table leases_by_key;
-	struct list breaks;           /* struct breaking, oldest first */
-	struct list break_waiters;    /* engine/break_wait.c */
-	struct list parked;           /* opens, by in_session */
-	struct list guids;            /* opens with a CreateGuid */
-	struct list waiting;          /* submitted requests, oldest first */
+	struct list breaks;        /* struct breaking, oldest first */
+	struct list break_waiters; /* engine/break_wait.c */
+	struct list parked;        /* opens, by in_session */
+	struct list guids;         /* opens with a CreateGuid */
+	struct list waiting;       /* submitted requests, oldest first */
 	unsigned int open_count;
 	unsigned int background; /* file operations without a request */
 	uint64_t id_counter, id_secret, async_counter;
