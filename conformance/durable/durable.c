@@ -97,6 +97,15 @@ struct reply *durable_open(
 	return file_create(peer, path, &o);
 }
 
+struct request *durable_open_send(
+	struct peer *peer, const char *path, struct durable_request *request)
+{
+	struct create_options o = asked_for(peer, request);
+	struct smb2_create_request r = create_request(peer, path, &o);
+
+	return peer_send(peer, &smb2_create_request_type, &r);
+}
+
 bool durable_answered(const struct reply *create)
 {
 	struct wire_view data;

@@ -67,6 +67,8 @@ struct create_context reconnect_v2(struct test *t, struct smb2_fileid id,
 /* CREATE that asks for a durable open; new keys are written to the request. */
 struct reply *durable_open(
 	struct peer *peer, const char *path, struct durable_request *request);
+struct request *durable_open_send(
+	struct peer *peer, const char *path, struct durable_request *request);
 /* Whether the response says that the open is durable (in either version). */
 bool durable_answered(const struct reply *create);
 /* A durable open; a server that makes none of it: the test is skipped. */

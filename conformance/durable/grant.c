@@ -125,7 +125,7 @@ CONF_TABLE(durable, directory, directory_rows, "a directory is never durable",
 	file_close(file_of(r));
 }
 
-/* --- contexts that do not go together ------------------------------------ */
+/* --- contexts that do not go together ------------------------------- */
 
 enum which { DHNQ, DH2Q, DHNC, DH2C };
 
@@ -204,8 +204,7 @@ CONF_TABLE(durable, length, length_rows, "contexts of a wrong length",
 		STATUS_INVALID_PARAMETER, LEASE_DURABLE_0006);
 }
 
-/* --- version 2 --------------------------------------------------------------
- */
+/* --- version 2 ------------------------------------------------------ */
 
 static const struct {
 	const char *name;

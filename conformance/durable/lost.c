@@ -9,9 +9,7 @@
 /* What a server may need beyond that. */
 #define EXPIRY_SLACK_MS 4000
 
-/* --- lost, by the table
- * -------------------------------------------------------
- */
+/* --- lost, by the table --------------------------------------------- */
 
 #define ROW(durability, loss) \
 	{ \
@@ -145,8 +143,7 @@ CONF_TABLE(durable, silently, silent_rows,
 	}
 }
 
-/* --- somebody else opens the file -------------------------------------------
- */
+/* --- somebody else opens the file ----------------------------------- */
 
 #undef ROW
 #define ROW(parked, newcomer) \
@@ -206,8 +203,7 @@ CONF_TABLE(durable, newcomer, newcomer_rows,
 	}
 }
 
-/* --- time -------------------------------------------------------------------
- */
+/* --- time ----------------------------------------------------------- */
 
 static const struct {
 	const char *name;

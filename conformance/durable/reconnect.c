@@ -88,8 +88,7 @@ CONF_TABLE(durable, volatile_id, volatile_rows,
 	file_close(file_of(r));
 }
 
-/* --- wrong requests ---------------------------------------------------------
- */
+/* --- wrong requests ------------------------------------------------- */
 
 enum wrong {
 	UNKNOWN_ID,
@@ -221,8 +220,7 @@ CONF_TABLE(durable, other_user, kind_rows,
 	file_close(d->file);
 }
 
-/* --- what is not looked at --------------------------------------------------
- */
+/* --- what is not looked at ------------------------------------------ */
 
 CONF_TEST(durable, request_beside, "DHnQ beside DHnC means nothing",
 	RULES(LEASE_RECONNECT_0017), NEEDS(DURABLE))
@@ -283,8 +281,7 @@ CONF_TABLE(durable, ignored, ignored_rows,
 	file_close(f);
 }
 
-/* --- what the response says --------------------------------------------------
- */
+/* --- what the response says ----------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -358,8 +355,7 @@ CONF_TABLE(durable, no_context, v2_rows,
 	file_close(d->file);
 }
 
-/* --- what the open keeps ----------------------------------------------------
- */
+/* --- what the open keeps -------------------------------------------- */
 
 #define EXCLUSIVELY \
 	(SMB2_LOCKFLAG_EXCLUSIVE_LOCK | SMB2_LOCKFLAG_FAIL_IMMEDIATELY)
