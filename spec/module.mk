@@ -56,8 +56,11 @@ BUILD_HTML = ruby spec/ext/build-html.rb $(1) spec/theme \
   $(OUT)/trace.json $(OUT)/requirements.json $(DOC_WIRE) $(DOC_FILES)
 
 $(DOC_WIRE)/stamp: $(wildcard spec/wire/*.yaml tools/wiregen/*.py) \
-  spec/ext/wire-docs spec/ext/wire-examples $(wildcard spec/*/examples.yaml)
+  spec/ext/wire-docs spec/ext/wire-examples $(wildcard spec/*/examples.yaml) \
+  $(wildcard spec/model/*.yaml) \
+  tools/model/model tools/model/draw.py
 	@mkdir -p $(@D)
+	@$(PYTHON) tools/model/model adoc $(@D) $(wildcard spec/model/*.yaml)
 	@$(PYTHON) spec/ext/wire-docs $(@D) $(wildcard spec/wire/*.yaml)
 	@for e in $(wildcard spec/*/examples.yaml); do \
 	  $(PYTHON) spec/ext/wire-examples $(@D) $$e captures/foreign \

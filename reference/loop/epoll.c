@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -25,6 +26,17 @@ struct epoll {
 	struct entry *entries; /* by descriptor */
 	size_t count;
 };
+
+static int is_ready(int fd, short events)
+{
+	struct pollfd one = {.fd = fd, .events = events};
+	int n = poll(&one, 1, 0);
+
+	if (n == 0) {
+		errno = EAGAIN;
+	}
+	return n > 0 ? one.revents : -1;
+}
 
 static int perform(struct io_op *op)
 {
@@ -54,6 +66,12 @@ static int perform(struct io_op *op)
 			n = sendmsg(op->fd, &op->message,
 				MSG_NOSIGNAL | MSG_DONTWAIT);
 			break;
+		case OP_READABLE:
+			n = is_ready(op->fd, POLLIN);
+			break;
+		case OP_WRITABLE:
+			n = is_ready(op->fd, POLLOUT);
+			break;
 		}
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : (int)n;
@@ -61,7 +79,8 @@ static int perform(struct io_op *op)
 
 static struct io_op **place_of(struct entry *entry, const struct io_op *op)
 {
-	return op->kind == OP_SEND ? &entry->out : &entry->in;
+	return op->kind == OP_SEND || op->kind == OP_WRITABLE ? &entry->out
+							      : &entry->in;
 }
 
 /* Edge-triggered: registered once for both directions. */

@@ -11,7 +11,9 @@ enum op_kind {
 	OP_SEND,
 	OP_READ,
 	OP_RECV_DATAGRAM,
-	OP_SEND_DATAGRAM
+	OP_SEND_DATAGRAM,
+	OP_READABLE,
+	OP_WRITABLE
 };
 
 /* What differs between io_uring and epoll. */

@@ -102,6 +102,11 @@ static void loop_send_datagram(
 	start(ctx, op, OP_SEND_DATAGRAM, fd);
 }
 
+static void loop_ready(void *ctx, struct io_op *op, int fd, bool write)
+{
+	start(ctx, op, write ? OP_WRITABLE : OP_READABLE, fd);
+}
+
 static void loop_cancel(void *ctx, struct io_op *op)
 {
 	struct loop *loop = ctx;
@@ -215,7 +220,8 @@ int loop_create(
 	loop->ended_last = &loop->ended;
 	loop->io = (struct io_port){loop, loop_accept, loop_recv, loop_send,
 		loop_read, loop_cancel, loop_close, loop_now, loop_timer_set,
-		loop_timer_clear, loop_recv_datagram, loop_send_datagram};
+		loop_timer_clear, loop_recv_datagram, loop_send_datagram,
+		loop_ready};
 	r = choose_backend(loop, backend);
 	if (r == 0) {
 		r = pool_create(threads, &loop->pool);

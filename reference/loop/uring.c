@@ -53,6 +53,12 @@ static void uring_start(void *backend, struct io_op *op)
 		io_uring_prep_sendmsg(
 			sqe, op->fd, &op->message, MSG_NOSIGNAL | MSG_DONTWAIT);
 		break;
+	case OP_READABLE:
+		io_uring_prep_poll_add(sqe, op->fd, POLLIN);
+		break;
+	case OP_WRITABLE:
+		io_uring_prep_poll_add(sqe, op->fd, POLLOUT);
+		break;
 	}
 	io_uring_sqe_set_data(sqe, op);
 }

@@ -83,6 +83,10 @@ struct io_port {
 	/* -> bytes; -EAGAIN when the system had no room for it */
 	void (*send_datagram)(void *ctx, struct io_op *op, int fd,
 		struct io_datagram *datagram);
+	/* -> something, once fd can be read, or written; for sockets whose
+	 * calls are their own. Counts as a receive or a send. NULL where there
+	 * are no such sockets. */
+	void (*ready)(void *ctx, struct io_op *op, int fd, bool write);
 };
 
 #endif

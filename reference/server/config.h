@@ -29,6 +29,13 @@ struct config_access {
 	unsigned int count;
 };
 
+/* Whether QUIC sockets of the kernel are used. */
+enum config_quic_kernel {
+	CONFIG_KERNEL_AUTO, /* where there are some */
+	CONFIG_KERNEL_NEVER,
+	CONFIG_KERNEL_ALWAYS,
+};
+
 /* SMB over QUIC; without a certificate one is made. */
 struct config_quic {
 	char *certificates[QUIC_CERTIFICATES], *keys[QUIC_CERTIFICATES];
@@ -37,6 +44,7 @@ struct config_quic {
 	bool require_client, skip_access, no_offload;
 	struct config_access allow, deny;
 	enum quic_retry retry;
+	enum config_quic_kernel kernel;
 };
 
 struct config {
@@ -103,6 +111,8 @@ int config_quic_deny(
 int config_quic_retry(
 	struct config *config, const char *value, const char **ret_why);
 int config_quic_offload(
+	struct config *config, const char *value, const char **ret_why);
+int config_quic_kernel(
 	struct config *config, const char *value, const char **ret_why);
 void config_quic_finish(struct config *config);
 

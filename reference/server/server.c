@@ -15,6 +15,7 @@
 #include "server/log.h"
 #include "server/server.h"
 #include "transport/quic.h"
+#include "transport/quic_kernel.h"
 #include "transport/tcp.h"
 
 #define DRAIN_NS 10000000000u /* running requests may take so long to end */
@@ -42,6 +43,7 @@ struct server {
 	const struct io_port *io;
 	struct tcp *tcp;
 	struct quic *quic; /* when something listens on it */
+	struct quic_kernel *kernel;
 	struct quic_tls *tls;
 	struct auth_port *auth;
 	struct engine *engine;
@@ -281,9 +283,11 @@ static void reload(struct server *server)
 /* Drain, then cut, then stop. */
 static void drain_step(struct server *server)
 {
-	bool idle = tcp_idle(server->tcp) &&
-		    (server->quic == NULL || quic_idle(server->quic)) &&
-		    engine_idle(server->engine);
+	bool idle =
+		tcp_idle(server->tcp) &&
+		(server->quic == NULL || quic_idle(server->quic)) &&
+		(server->kernel == NULL || quic_kernel_idle(server->kernel)) &&
+		engine_idle(server->engine);
 
 	if (idle) {
 		loop_stop(server->loop);
@@ -293,7 +297,9 @@ static void drain_step(struct server *server)
 static unsigned int connections(const struct server *server)
 {
 	return tcp_connections(server->tcp) +
-	       (server->quic != NULL ? quic_connections(server->quic) : 0);
+	       (server->quic != NULL ? quic_connections(server->quic) : 0) +
+	       (server->kernel != NULL ? quic_kernel_connections(server->kernel)
+				       : 0);
 }
 
 static void cut(struct server *server)
@@ -302,6 +308,9 @@ static void cut(struct server *server)
 	if (server->quic != NULL) {
 		quic_close_all(server->quic, false);
 	}
+	if (server->kernel != NULL) {
+		quic_kernel_close_all(server->kernel, false);
+	}
 }
 
 static void stop_listening(struct server *server)
@@ -309,6 +318,9 @@ static void stop_listening(struct server *server)
 	tcp_stop_listening(server->tcp);
 	if (server->quic != NULL) {
 		quic_stop_listening(server->quic);
+	}
+	if (server->kernel != NULL) {
+		quic_kernel_stop_listening(server->kernel);
 	}
 }
 
@@ -398,11 +410,10 @@ static uint32_t max_message(const struct engine_config *engine)
 	return n + MESSAGE_ROOM;
 }
 
-/* Certificate and endpoint of QUIC, with the first address that wants it. */
-static int open_quic(struct server *server)
+/* The certificate of QUIC, with the first address that wants it. */
+static int open_tls(struct server *server)
 {
-	const struct config *config = server->config;
-	const struct config_quic *quic = &config->quic;
+	const struct config_quic *quic = &server->config->quic;
 	struct quic_tls_server tls = {
 		.file_count = quic->certificate_count,
 		.ca = quic->ca,
@@ -413,19 +424,12 @@ static int open_quic(struct server *server)
 		.allow_count = quic->allow.count,
 		.deny_count = quic->deny.count,
 	};
-	const struct quic_user user = {
-		server, conn_accepted, conn_input, conn_gone, log_line};
-	const struct quic_limits limits = {
-		.max_message = max_message(&config->engine),
-		.max_connections = config->engine.max_connections,
-		.queue_high = QUEUE_HIGH,
-		.stall_ns = config->stall_ns,
-		.retry = quic->retry,
-		.no_offload = quic->no_offload,
-	};
 	char error[256];
 	int r;
 
+	if (server->tls != NULL) {
+		return 0;
+	}
 	for (unsigned int i = 0; i < quic->certificate_count; i++) {
 		tls.files[i] = (struct quic_tls_file){
 			quic->certificates[i], quic->keys[i]};
@@ -433,10 +437,68 @@ static int open_quic(struct server *server)
 	r = quic_tls_server_create(&tls, &server->tls, error);
 	if (r < 0) {
 		log_event(LOG_ERROR, "quic.failed", "why=\"%s\"", error);
+	}
+	return r;
+}
+
+/* The endpoint: the kernel's, or our own. */
+static int open_quic(struct server *server, bool kernel)
+{
+	const struct config *config = server->config;
+	const struct quic_user user = {
+		server, conn_accepted, conn_input, conn_gone, log_line};
+	const struct quic_limits limits = {
+		.max_message = max_message(&config->engine),
+		.max_connections = config->engine.max_connections,
+		.queue_high = QUEUE_HIGH,
+		.stall_ns = config->stall_ns,
+		.retry = config->quic.retry,
+		.no_offload = config->quic.no_offload,
+	};
+	int r = open_tls(server);
+
+	if (r < 0) {
 		return r;
 	}
-	server->quic = quic_create(server->io, &limits, &user, server->tls);
-	return server->quic == NULL ? -ENOMEM : 0;
+	if (kernel && server->kernel == NULL) {
+		server->kernel = quic_kernel_create(
+			server->io, &limits, &user, server->tls);
+		r = server->kernel == NULL ? -ENOMEM : 0;
+	} else if (!kernel && server->quic == NULL) {
+		server->quic =
+			quic_create(server->io, &limits, &user, server->tls);
+		r = server->quic == NULL ? -ENOMEM : 0;
+	}
+	return r;
+}
+
+/* Where the kernel is only tried, our own endpoint takes its place. */
+static int listen_quic(
+	struct server *server, const char *text, char ret_bound[64])
+{
+	enum config_quic_kernel kernel = server->config->quic.kernel;
+	int r;
+
+	if (kernel == CONFIG_KERNEL_ALWAYS ||
+		(kernel == CONFIG_KERNEL_AUTO && quic_kernel_offered())) {
+		r = open_quic(server, true);
+		if (r == 0) {
+			r = quic_kernel_listen(server->kernel, text, ret_bound);
+		}
+		log_event(r == 0 ? LOG_INFO : LOG_WARN, "quic.kernel",
+			"address=%s used=%s why=\"%s\"", text,
+			r == 0 ? "yes" : "no", strerror(-r));
+		if (r == 0 || kernel == CONFIG_KERNEL_ALWAYS) {
+			return r;
+		}
+	}
+	r = open_quic(server, false);
+	if (r == 0) {
+		r = quic_listen(server->quic, text, ret_bound);
+	}
+	log_event(LOG_INFO, "quic.own", "address=%s why=\"%s\"", text,
+		strerror(-r));
+	return r;
 }
 
 static bool begins(const char *text, const char *prefix)
@@ -448,22 +510,20 @@ static int listen_on(struct server *server, unsigned int i)
 {
 	const char *text = server->config->listen[i];
 	char *address = server->addresses[i];
-	bool local_only = begins(text, UNIX_PREFIX);
-	size_t n = strlen(local_only ? UNIX_PREFIX : QUIC_PREFIX);
-	int r = 0;
+	size_t n = strlen(QUIC_PREFIX);
+	int r;
 
-	if (!begins(text, QUIC_PREFIX) && !local_only) {
+	if (begins(text, QUIC_PREFIX)) {
+		memcpy(address, QUIC_PREFIX, n);
+		return listen_quic(server, text + n, address + n);
+	}
+	if (!begins(text, UNIX_PREFIX)) {
 		return tcp_listen(server->tcp, text, address);
 	}
-	if (server->quic == NULL) {
-		r = open_quic(server);
-	}
-	if (r == 0 && local_only) {
+	r = open_quic(server, false);
+	if (r == 0) {
 		snprintf(address, sizeof(server->addresses[i]), "%s", text);
-		r = quic_listen_unix(server->quic, text + n);
-	} else if (r == 0) {
-		memcpy(address, QUIC_PREFIX, n);
-		r = quic_listen(server->quic, text + n, address + n);
+		r = quic_listen_unix(server->quic, text + strlen(UNIX_PREFIX));
 	}
 	return r;
 }
@@ -617,6 +677,7 @@ void server_destroy(struct server *server)
 	}
 	tcp_destroy(server->tcp);
 	quic_destroy(server->quic);
+	quic_kernel_destroy(server->kernel);
 	quic_tls_destroy(server->tls);
 	engine_destroy(server->engine);
 	for (root = server->roots; root != NULL; root = next) {

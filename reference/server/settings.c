@@ -659,6 +659,9 @@ const struct config_option config_options[] = {
 		config_quic_retry},
 	{"quic-offload", "yes|no", "many packets in one call of the system",
 		config_quic_offload},
+	{"quic-kernel", "WHEN",
+		"auto, never or always: QUIC sockets of the kernel",
+		config_quic_kernel},
 #ifdef SMB3X_FAULTY
 	{"break", "RULE-ID", "do not keep this rule; repeatable", add_break},
 #endif

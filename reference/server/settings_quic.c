@@ -130,6 +130,21 @@ int config_quic_retry(
 	return -EINVAL;
 }
 
+int config_quic_kernel(
+	struct config *config, const char *value, const char **ret_why)
+{
+	static const char *const words[] = {"auto", "never", "always"};
+
+	for (unsigned int i = 0; i < 3; i++) {
+		if (strcasecmp(value, words[i]) == 0) {
+			config->quic.kernel = (enum config_quic_kernel)i;
+			return 0;
+		}
+	}
+	*ret_why = "auto, never or always is expected";
+	return -EINVAL;
+}
+
 int config_quic_offload(
 	struct config *config, const char *value, const char **ret_why)
 {

@@ -114,10 +114,11 @@ static bool other_packet(struct tcp_conn *conn, uint8_t type, size_t n)
 {
 	static const char refusal[] = {(char)0x83, 0, 0, 1, (char)0x82};
 
-	if (type == SESSION_KEEP_ALIVE && n == 0) {
+	if (type == SESSION_KEEP_ALIVE && n == 0 && !conn->link.secure) {
 		return true;
 	}
-	if (type == SESSION_REQUEST && conn->queue.count == 0) {
+	if (type == SESSION_REQUEST && conn->queue.count == 0 &&
+		!conn->link.secure) {
 		/* Five bytes fit into the socket or the peer goes without. */
 		(void)!send(conn->fd, refusal, sizeof(refusal),
 			MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -316,6 +317,7 @@ int tcp_conn_create(struct tcp *tcp, int fd)
 	conn->out.done = tcp_conn_sent;
 	conn->link.ops = &tcp_link_ops;
 	conn->link.max_message = tcp->limits.max_message;
+	conn->link.secure = tcp->limits.secure;
 	fill_names(conn);
 	conn->in_progress = conn->out_progress = now_of(conn);
 	conn->user = tcp->user.accepted(tcp->user.ctx, &conn->link);

@@ -576,7 +576,9 @@ static int set_up_client_session(
 
 static int set_up_server_session(struct quic_tls *tls, gnutls_session_t s)
 {
-	int r = ngtcp2_crypto_gnutls_configure_server_session(s);
+	int r = peer_of(s)->glue != NULL
+			? peer_of(s)->glue(s)
+			: ngtcp2_crypto_gnutls_configure_server_session(s);
 
 	gnutls_handshake_set_hook_function(s, GNUTLS_HANDSHAKE_CLIENT_HELLO,
 		GNUTLS_HOOK_PRE, got_client_hello);

@@ -66,6 +66,8 @@ struct quic_tls_peer {
 	const char *const *alpn; /* NULL: "smb" only */
 	unsigned int alpn_count; /* 0 with alpn set: no ALPN at all */
 	bool no_name;            /* client: send no server name */
+	/* Connects the session with packets; NULL: with ngtcp2. */
+	int (*glue)(gnutls_session_t session);
 	/* Out: why the peer's certificate was refused, "" if not; and the
 	 * TLS alert that says so, 0 = the usual one. */
 	char refusal[128];

@@ -19,6 +19,7 @@ struct tcp_limits {
 	uint32_t max_connections; /* further ones are closed at once */
 	size_t queue_high;        /* bytes unsent before reading pauses */
 	uint64_t stall_ns;        /* without progress before a cut */
+	bool secure;              /* what is adopted encrypts by itself */
 };
 
 /* What happens, told to the user; on the loop's thread. */

@@ -4,6 +4,7 @@
 #   [.req,id=...,actor=...,src="..."]   a rule: badge, permalink, source, tests
 #   include::wire:NAME[]                generated text about a structure
 #   wire::NAME[]                        the same as a block
+#   include::model:TABLE[]              a table of spec/model, its diagram
 #   rules::index[], rules::products[]   tables over all rules
 #   rules::decisions[]                  decisions.yaml of the document, with
 #                                       the rules whose source names each
@@ -171,6 +172,18 @@ module Smb3x
     end
   end
 
+  # What tools/model has made of a table stands beside the layouts.
+  class ModelInclude < Asciidoctor::Extensions::IncludeProcessor
+    def handles?(target)
+      target.start_with?('model:')
+    end
+
+    def process(document, reader, target, _attributes)
+      lines = Wire.lines(document, target.sub(':', '-'))
+      reader.push_include(lines, target, target, 1, {})
+    end
+  end
+
   class WireMacro < Asciidoctor::Extensions::BlockMacroProcessor
     use_dsl
     named :wire
@@ -303,6 +316,7 @@ end
 Asciidoctor::Extensions.register do
   tree_processor Smb3x::RuleProcessor
   include_processor Smb3x::WireInclude
+  include_processor Smb3x::ModelInclude
   block_macro Smb3x::WireMacro
   block_macro Smb3x::RulesMacro
 end

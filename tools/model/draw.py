@@ -5,10 +5,11 @@ pair of states with the events that lead from one to the other.
 import html
 import math
 
-SIZE, RADIUS, NODE = 560, 190, 38
-STYLE = ("text{font:13px sans-serif;fill:#1a2233;paint-order:stroke;"
-         "stroke:#fff;stroke-width:3}"
+SIZE, RADIUS, NODE = 500, 190, 38
+# Not every reader of SVG knows paint-order: what text covers is a text itself.
+STYLE = ("text{font:13px sans-serif;fill:#1a2233}"
          ".event{font-size:11px;fill:#44506a}"
+         ".halo{stroke:#fff;stroke-width:3}"
          "circle{fill:#eef2f8;stroke:#44506a;stroke-width:1.5}"
          "path{fill:none;stroke:#44506a;stroke-width:1.3;"
          "marker-end:url(#head)}")
@@ -42,6 +43,13 @@ def transitions(table):
     return found
 
 
+def label(x, y, text, names):
+    """A text on a white rim, which keeps lines away from it."""
+    text = html.escape(text)
+    return [f'<text class="{names}{rim}" x="{x:.0f}" y="{y:.0f}" '
+            f'text-anchor="middle">{text}</text>' for rim in (" halo", "")]
+
+
 def arrow(start, end, events):
     """A curved arrow, its events in words beside the middle."""
     (x1, y1), (x2, y2) = start, end
@@ -56,9 +64,7 @@ def arrow(start, end, events):
     x = (ax + bx) / 4 + mx / 2
     y = (ay + by) / 4 + my / 2
     for i, event in enumerate(events):
-        text = html.escape(event.replace("_", " ").lower())
-        out.append(f'<text class="event" x="{x:.0f}" y="{y + 12 * i:.0f}" '
-                   f'text-anchor="middle">{text}</text>')
+        out += label(x, y + 12 * i, event.replace("_", " ").lower(), "event")
     return out
 
 
@@ -72,7 +78,7 @@ def diagram(table):
     for (start, end), events in transitions(table).items():
         out += arrow(points[start], points[end], events)
     for state, (x, y) in points.items():
-        out.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="{NODE}"/>'
-                   f'<text x="{x:.0f}" y="{y + 4:.0f}" '
+        out.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="{NODE}"/>')
+        out.append(f'<text x="{x:.0f}" y="{y + 4:.0f}" '
                    f'text-anchor="middle">{html.escape(state)}</text>')
     return "\n".join(out) + "\n</svg>\n"

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
 # State machines: spec/model/*.yaml become the library "model" for engine and
-# suite, and tables and diagrams for the documents.
+# suite; their tables and diagrams are made with the documents.
 
 MODELS := $(wildcard spec/model/*.yaml)
 
-$(OUT)/model.stamp: $(MODELS) tools/model/model tools/model/draw.py
+$(OUT)/model.stamp: $(MODELS) tools/model/model
 	@mkdir -p $(GEN)
 	@echo "  MODEL $(GEN)/model.h"
 	@$(PYTHON) tools/model/model c $(GEN) $(MODELS)
-	@$(PYTHON) tools/model/model adoc $(GEN)/model $(MODELS)
 	@touch $@
 
 $(GEN)/model.h $(GEN)/model.c: $(OUT)/model.stamp ;
