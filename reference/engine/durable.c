@@ -174,25 +174,27 @@ static uint32_t durable_timeout(
 	return wish->timeout < longest ? wish->timeout : longest;
 }
 
-/* Does it have what a durable open must have? */
+/* Does it have what a durable open must have? Some rules are broken for
+ * exclusive opens only: the feature itself stays to be seen. */
 static bool durable_qualifies(
 	const struct open *open, const struct durable_wish *wish)
 {
 	bool breaking = false;
 	bool cached = open_handle_cached(open, &breaking);
+	bool shared = open->share_access;
 
 	if (open->file->directory) {
 		return cached && !RULE(LEASE_DURABLE_0004);
 	}
 	if (wish->request_v2) {
-		return cached ? RULE(LEASE_DURABLE_0007)
+		return cached ? RULE(LEASE_DURABLE_0007) || shared
 			      : !RULE(LEASE_DURABLE_0008);
 	}
 	if (!cached) {
 		return !RULE(LEASE_DURABLE_0003);
 	}
 	return open->lease ? RULE(LEASE_DURABLE_0002)
-			   : RULE(LEASE_DURABLE_0001);
+			   : RULE(LEASE_DURABLE_0001) || shared;
 }
 
 static void durable_tell_v2(const struct open *open,

@@ -250,16 +250,17 @@ void create_from_open(struct request *req, uint32_t action)
 }
 
 /* Broken: what is to be ignored is looked at. */
-static uint32_t reconnect_form(struct request *req)
+static uint32_t reconnect_form(const struct smb2_create_request *body)
 {
-	const struct create_work *work = req->work;
-
 	if (RULE(LEASE_RECONNECT_0018)) {
 		return STATUS_SUCCESS;
 	}
-	return !work->body.desired_access || work->body.create_disposition > 5
-		       ? STATUS_INVALID_PARAMETER
-		       : create_check(req);
+	if (body->create_options & FILE_DIRECTORY_FILE) {
+		return STATUS_NOT_A_DIRECTORY;
+	}
+	return body->create_disposition == FILE_CREATE
+		       ? STATUS_OBJECT_NAME_COLLISION
+		       : STATUS_SUCCESS;
 }
 
 static void reconnect_take(struct request *req)
@@ -267,7 +268,7 @@ static void reconnect_take(struct request *req)
 	struct create_work *work = req->work;
 	struct durable_wish *wish = &work->contexts.durable;
 	struct open *open = reconnect_find(req->engine, wish);
-	uint32_t status = reconnect_form(req);
+	uint32_t status = reconnect_form(&work->body);
 
 	if (!status) {
 		status = reconnect_check(req, open);
