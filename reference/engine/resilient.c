@@ -27,9 +27,6 @@ void ioctl_resiliency(struct request *req,
 	durable->granted = false;
 	durable->resilient = true;
 	durable->timeout = timeout > longest ? longest : timeout;
-	if (!RULE(LEASE_RESILIENT_0001)) {
-		request_fail(req, STATUS_NOT_SUPPORTED);
-		return;
-	}
-	ioctl_reply(req, STATUS_SUCCESS, body, (struct wire_view){0});
+	ioctl_reply(req, STATUS_SUCCESS, body,
+		RULE(LEASE_RESILIENT_0001) ? (struct wire_view){0} : input);
 }
