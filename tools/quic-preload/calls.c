@@ -21,6 +21,14 @@
 /* Descriptors that are ours, or once were. */
 static atomic_bool known[FDS_MAX];
 
+static atomic_bool over;
+
+static void __attribute__((destructor)) finish(void)
+{
+	over = true;
+	preload_finish();
+}
+
 static int fail(int error)
 {
 	errno = error;
@@ -33,7 +41,8 @@ static struct sock *sock_of(int fd)
 	struct sock *sock;
 	struct stat st;
 
-	if (fd < 0 || fd >= FDS_MAX || !known[fd] || fstat(fd, &st) < 0) {
+	if (fd < 0 || fd >= FDS_MAX || !known[fd] || over ||
+		fstat(fd, &st) < 0) {
 		return NULL;
 	}
 	preload_lock();

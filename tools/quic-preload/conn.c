@@ -146,7 +146,6 @@ void preload_sock_free(struct sock *sock)
 	}
 	if (sock->datagrams >= 0) {
 		close(sock->datagrams);
-		unlink(sock->path);
 	}
 	if (sock->conn != NULL) {
 		ngtcp2_conn_del(sock->conn);
@@ -196,7 +195,7 @@ static void send_last(struct sock *sock)
 	socklen_t size = quic_unix_from_address(&sock->peer, &to);
 
 	sock->stuck = false;
-	if (!preload_is_lost() && sock->listener != NULL &&
+	if (!preload_is_lost() &&
 		sendto(sock->listener->datagrams, sock->last, sock->last_n,
 			MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
 			size) < 0) {
@@ -317,7 +316,7 @@ static struct sock *accept_first(struct sock *listener,
 	ngtcp2_cid cid;
 	ngtcp2_path path;
 
-	if (n < FIRST_MIN || ngtcp2_accept(&head, p, n) != 0) {
+	if (listener->eof || n < FIRST_MIN || ngtcp2_accept(&head, p, n) != 0) {
 		return NULL;
 	}
 	sock = preload_sock_create(SOCK_CONN);
@@ -491,7 +490,8 @@ void preload_output(struct sock *sock)
 	}
 	if (r != 0) {
 		sock->done = true;
-	} else if (sock->eof && (sock->out == NULL || !sock->secrets[0])) {
+	} else if (sock->eof &&
+		   (sock->out == NULL || !sock->secrets[0] || sock->at_once)) {
 		close_by_process(sock);
 	} else if (!sock->done && sock->closing_until == 0) {
 		while (write_packet(sock, &blocked)) {

@@ -9,7 +9,8 @@
  *
  * A process sees one end of a pair of sockets, with which it can poll; a
  * thread of ours has the other and does packets and timers, as a kernel
- * would. Only servers: connect() is not simulated.
+ * would. Only servers: connect() is not simulated. What a process that ends has
+ * sent last may be lost with it.
  *
  * Everything here is under one lock, preload_lock().
  */
@@ -70,6 +71,7 @@ struct sock {
 	uint64_t out_end;
 	bool secrets[2]; /* of APP: in, out */
 	bool stream, fin, told_fin, eof, done;
+	bool at_once;           /* the end does not wait for acknowledgments */
 	uint64_t closing_until; /* the packet below is the answer to all */
 	uint8_t last[PACKET];   /* the last one, while it cannot leave */
 	size_t last_n;
@@ -86,6 +88,8 @@ void preload_unlock(void);
 /* The thread looks at everything again; starts it first. */
 void preload_wake(void);
 uint64_t preload_now(void);
+/* Once, at the end of the process; the lock is not given back. */
+void preload_finish(void);
 
 /* conn.c */
 struct sock *preload_sock_create(enum sock_kind kind);

@@ -14,6 +14,7 @@
 #define AHEAD (1024u * 1024) /* bytes of the process that wait here */
 #define STUCK_MS 1
 #define BATCH 64
+#define LAST_TRIES 200 /* one every millisecond */
 
 struct sock *preload_socks;
 
@@ -134,20 +135,34 @@ static void read_datagrams(struct sock *listener)
 	}
 }
 
-/* A listener is gone; so is what nobody has accepted. */
-static void orphan(const struct sock *listener)
+/* A listener is closed, and what nobody has accepted. Its socket stays while
+ * there are connections. True: it is not needed any more. */
+static bool end_listener(struct sock *listener)
 {
-	struct sock *sock = preload_socks;
+	struct sock *sock = listener->waiting;
 
-	for (; sock != NULL; sock = sock->next) {
-		if (sock->listener == listener) {
-			sock->listener = NULL;
-			sock->done = true;
-		}
-	}
-	for (sock = listener->waiting; sock != NULL; sock = sock->queue) {
+	for (; sock != NULL; sock = sock->queue) {
 		close(sock->near);
 	}
+	listener->waiting = NULL;
+	if (listener->path[0] != '\0') {
+		unlink(listener->path);
+		listener->path[0] = '\0';
+	}
+	for (sock = preload_socks; sock != NULL; sock = sock->next) {
+		if (sock->listener == listener) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool is_over(struct sock *sock)
+{
+	if (sock->kind == SOCK_LISTENER) {
+		return sock->eof && end_listener(sock);
+	}
+	return sock->kind == SOCK_CONN ? sock->done : sock->eof;
 }
 
 static void sweep(void)
@@ -156,13 +171,7 @@ static void sweep(void)
 
 	for (; sock != NULL; sock = next) {
 		next = sock->next;
-		if (sock->kind == SOCK_LISTENER && sock->eof) {
-			orphan(sock);
-		}
-	}
-	for (sock = preload_socks; sock != NULL; sock = next) {
-		next = sock->next;
-		if (sock->kind == SOCK_CONN ? sock->done : sock->eof) {
+		if (is_over(sock)) {
 			preload_sock_free(sock);
 		}
 	}
@@ -209,7 +218,7 @@ static void serve(
 			preload_from_process(sock);
 			sock->eof = sock->eof || !sock->secrets[0];
 		}
-		if (sock->kind == SOCK_LISTENER && !sock->eof) {
+		if (sock->kind == SOCK_LISTENER) {
 			read_datagrams(sock);
 		}
 	}
@@ -260,6 +269,33 @@ static void *run(void *ctx)
 		round_of_all();
 	}
 	return NULL;
+}
+
+/* However full the other end is, for a moment. */
+static void last_words(struct sock *sock)
+{
+	preload_output(sock);
+	for (int i = 0; i < LAST_TRIES && sock->stuck; i++) {
+		usleep(1000);
+		preload_output(sock);
+	}
+}
+
+/* The process ends. A kernel would still say good-bye; afterwards nothing may
+ * happen any more, as libraries are taken down. */
+void preload_finish(void)
+{
+	preload_lock();
+	for (struct sock *sock = preload_socks; sock != NULL;
+		sock = sock->next) {
+		if (sock->kind == SOCK_CONN) {
+			preload_from_process(sock);
+			sock->eof = sock->at_once = true;
+			last_words(sock);
+		} else if (sock->kind == SOCK_LISTENER) {
+			unlink(sock->path);
+		}
+	}
 }
 
 void preload_wake(void)

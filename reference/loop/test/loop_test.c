@@ -273,6 +273,56 @@ static void eventfds_are_read(void **state)
 	on_each(read_event);
 }
 
+struct wait {
+	struct io_op op; /* first */
+	int result;
+	bool over;
+};
+
+static void wait_over(struct io_op *op, int result)
+{
+	struct wait *wait = (struct wait *)op;
+
+	wait->result = result;
+	wait->over = true;
+}
+
+/* A socket with room can be written at once, and read when bytes came. */
+static void wait_for_both(struct loop *loop, const struct io_port *io)
+{
+	struct wait in = {.op.done = wait_over}, out = in, again = in;
+	int fds[2];
+
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	io->ready(io->ctx, &out.op, fds[0], true);
+	loop_settle(loop);
+	assert_true(out.over && out.result > 0);
+	io->ready(io->ctx, &in.op, fds[0], false);
+	assert_false(in.over);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	loop_settle(loop);
+	assert_true(in.over && in.result > 0);
+	/* What is there already counts as well. */
+	io->ready(io->ctx, &again.op, fds[0], false);
+	loop_settle(loop);
+	assert_true(again.over && again.result > 0);
+	in.over = false;
+	io->ready(io->ctx, &in.op, fds[1], false);
+	io->cancel(io->ctx, &in.op);
+	loop_settle(loop);
+	assert_true(in.over);
+	assert_int_equal(in.result, -ECANCELED);
+	io->close(io->ctx, fds[0]);
+	io->close(io->ctx, fds[1]);
+}
+
+static void readiness_is_told(void **state)
+{
+	(void)state;
+	on_each(wait_for_both);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +331,7 @@ int main(void)
 		cmocka_unit_test(partial_sends_add_up),
 		cmocka_unit_test(cancelled_operations_end),
 		cmocka_unit_test(eventfds_are_read),
+		cmocka_unit_test(readiness_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

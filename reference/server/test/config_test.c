@@ -277,11 +277,41 @@ static void help_names_every_option(void **state)
 	free(text);
 }
 
+static void quic_kernel_has_three_words(void **state)
+{
+	static const struct {
+		const char *word;
+		enum config_quic_kernel value;
+	} rows[] = {{"auto", CONFIG_KERNEL_AUTO},
+		{"never", CONFIG_KERNEL_NEVER},
+		{"Always", CONFIG_KERNEL_ALWAYS}};
+	const char *line = "--listen quic:127.0.0.1:4450 --share d=/srv";
+	struct config config;
+	char error[256], text[128];
+
+	(void)state;
+	assert_int_equal(load(line, &config, error), 0);
+	assert_int_equal(config.quic.kernel, CONFIG_KERNEL_AUTO);
+	config_finish(&config);
+	for (unsigned int i = 0; i < 3; i++) {
+		snprintf(text, sizeof(text), "%s --quic-kernel %s", line,
+			rows[i].word);
+		assert_int_equal(load(text, &config, error), 0);
+		assert_int_equal(config.quic.kernel, rows[i].value);
+		config_finish(&config);
+	}
+	snprintf(text, sizeof(text), "%s --quic-kernel yes", line);
+	assert_int_equal(load(text, &config, error), -EINVAL);
+	assert_non_null(strstr(error, "auto, never or always"));
+	config_finish(&config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_line_is_a_complete_start),
 		cmocka_unit_test(posix_options_count),
+		cmocka_unit_test(quic_kernel_has_three_words),
 		cmocka_unit_test(every_share_option_counts),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(the_file_says_the_same),
