@@ -175,7 +175,7 @@ bool create_waits(struct request *req)
 			&work->stat, NULL);
 	}
 	if (!file) {
-		return false;
+		return create_was_in_the_way(req, false);
 	}
 	conflict = create_conflicts(file, &mine) &&
 		   (!file->directory || RULE(DIRL_BREAK_0014));

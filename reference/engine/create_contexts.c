@@ -281,6 +281,16 @@ static void create_answer(struct request *req)
 		req, STATUS_SUCCESS, &smb2_create_response_type, &response);
 }
 
+/* Broken: it waits for the breaks of the directory's leases. */
+static void create_told(struct request *req)
+{
+	if (!RULE(DIRL_BREAK_0012) && !list_empty(&req->engine->breaks)) {
+		break_wait(req, NULL, create_told, request_fail);
+		return;
+	}
+	create_answer(req);
+}
+
 void create_reply(struct request *req)
 {
 	const struct create_work *work = req->work;
@@ -296,9 +306,5 @@ void create_reply(struct request *req)
 	dirlease_done(req->open, work->created    ? MODEL_OPERATION_CREATED
 				 : work->truncate ? MODEL_OPERATION_OVERWRITTEN
 						  : MODEL_OPERATION_OPENED);
-	if (!RULE(DIRL_BREAK_0012) && !list_empty(&req->engine->breaks)) {
-		break_wait(req, NULL, create_answer, request_fail);
-		return;
-	}
-	create_answer(req);
+	create_told(req);
 }

@@ -27,6 +27,12 @@ void ioctl_resiliency(struct request *req,
 	durable->granted = false;
 	durable->resilient = true;
 	durable->timeout = timeout > longest ? longest : timeout;
-	ioctl_reply(req, STATUS_SUCCESS, body,
-		RULE(LEASE_RESILIENT_0001) ? (struct wire_view){0} : input);
+	if (!RULE(LEASE_RESILIENT_0001)) {
+		struct smb2_ioctl_request more = *body;
+
+		more.max_output_response = UINT32_MAX;
+		ioctl_reply(req, STATUS_SUCCESS, &more, input);
+		return;
+	}
+	ioctl_reply(req, STATUS_SUCCESS, body, (struct wire_view){0});
 }
