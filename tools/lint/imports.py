@@ -80,7 +80,7 @@ def allowed(name, target):
         # Connections over QUIC are dialled through its client's end.
         return target in CLIENT_SIDE | CONFORMANCE | {"transport", "ports"}
     if folder == "conformance" and module in WITH_LEASES:
-        return target in CLIENT_SIDE | CONFORMANCE | {"lease"}
+        return target in CLIENT_SIDE | CONFORMANCE | {"lease", "durable"}
     if folder == "conformance":
         return target in CLIENT_SIDE | CONFORMANCE
     if is_test(name):
