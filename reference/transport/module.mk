@@ -12,7 +12,8 @@ $(eval $(call unit_test,transport_quic_server,reference/transport/test/quic_serv
 # Endpoints under libFuzzer; see the source.
 QUIC_FUZZ := $(BUILD)/fuzz/quic
 QUIC_FUZZ_SOURCES := reference/transport/fuzz/quic_fuzz.c $(QUIC_RIG) \
-  $(wildcard reference/transport/quic*.c) reference/transport/impair.c \
+  $(filter-out reference/transport/quic_kernel%,\
+    $(wildcard reference/transport/quic*.c)) reference/transport/impair.c \
   reference/transport/address.c reference/ports/blob.c reference/ports/rule.c
 $(QUIC_FUZZ): $(QUIC_FUZZ_SOURCES) $(wildcard reference/transport/*.h) \
     $(GEN)/rules.h
