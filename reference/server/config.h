@@ -95,6 +95,17 @@ int config_add_user(
 int config_read_file(
 	struct config *config, const char *path, char ret_error[256]);
 
+/* What settings are made of. The number of a word, or -1; the table ends with
+ * a text of NULL. */
+struct config_word {
+	const char *text;
+	unsigned int value;
+};
+int config_word(const struct config_word *words, const char *text);
+int config_bool(bool *flag, const char *value, const char **ret_why);
+/* A copy of the value takes the place of what was there. */
+int config_text(char **text, const char *value);
+
 /* settings_quic.c */
 int config_quic_certificate(
 	struct config *config, const char *value, const char **ret_why);

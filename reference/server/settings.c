@@ -7,12 +7,7 @@
 
 #include "server/config.h"
 
-struct word {
-	const char *text;
-	unsigned int value;
-};
-
-static int find_word(const struct word *words, const char *text)
+int config_word(const struct config_word *words, const char *text)
 {
 	for (; words->text != NULL; words++) {
 		if (strcasecmp(words->text, text) == 0) {
@@ -22,26 +17,28 @@ static int find_word(const struct word *words, const char *text)
 	return -1;
 }
 
-static const struct word policies[] = {{"off", POLICY_OFF},
+static const struct config_word policies[] = {{"off", POLICY_OFF},
 	{"offered", POLICY_OFFERED}, {"required", POLICY_REQUIRED}, {NULL, 0}};
-static const struct word booleans[] = {
+static const struct config_word booleans[] = {
 	{"yes", 1}, {"no", 0}, {"true", 1}, {"false", 0}, {NULL, 0}};
-static const struct word likes[] = {{"document", POSIX_LIKE_DOCUMENT},
+static const struct config_word likes[] = {{"document", POSIX_LIKE_DOCUMENT},
 	{"samba", POSIX_LIKE_SAMBA}, {"ksmbd", POSIX_LIKE_KSMBD}, {NULL, 0}};
-static const struct word levels[] = {{"error", LOG_ERROR}, {"warn", LOG_WARN},
-	{"info", LOG_INFO}, {"debug", LOG_DEBUG}, {NULL, 0}};
-static const struct word backends[] = {{"auto", LOOP_AUTO},
+static const struct config_word levels[] = {{"error", LOG_ERROR},
+	{"warn", LOG_WARN}, {"info", LOG_INFO}, {"debug", LOG_DEBUG},
+	{NULL, 0}};
+static const struct config_word backends[] = {{"auto", LOOP_AUTO},
 	{"io_uring", LOOP_URING}, {"epoll", LOOP_EPOLL}, {NULL, 0}};
-static const struct word dialects[] = {{"2.0.2", 0x0202}, {"2.1", 0x0210},
-	{"3.0", 0x0300}, {"3.0.2", 0x0302}, {"3.1.1", 0x0311}, {NULL, 0}};
-static const struct word ciphers[] = {{"AES-128-CCM", 1}, {"AES-128-GCM", 2},
-	{"AES-256-CCM", 3}, {"AES-256-GCM", 4}, {NULL, 0}};
-static const struct word signings[] = {
+static const struct config_word dialects[] = {{"2.0.2", 0x0202},
+	{"2.1", 0x0210}, {"3.0", 0x0300}, {"3.0.2", 0x0302}, {"3.1.1", 0x0311},
+	{NULL, 0}};
+static const struct config_word ciphers[] = {{"AES-128-CCM", 1},
+	{"AES-128-GCM", 2}, {"AES-256-CCM", 3}, {"AES-256-GCM", 4}, {NULL, 0}};
+static const struct config_word signings[] = {
 	{"HMAC-SHA256", 0}, {"AES-CMAC", 1}, {"AES-GMAC", 2}, {NULL, 0}};
 
-static int set_bool(bool *flag, const char *value, const char **ret_why)
+int config_bool(bool *flag, const char *value, const char **ret_why)
 {
-	int n = find_word(booleans, value);
+	int n = config_word(booleans, value);
 
 	if (n < 0) {
 		*ret_why = "yes or no is expected";
@@ -54,7 +51,7 @@ static int set_bool(bool *flag, const char *value, const char **ret_why)
 static int set_policy(
 	enum engine_policy *policy, const char *value, const char **ret_why)
 {
-	int n = find_word(policies, value);
+	int n = config_word(policies, value);
 
 	if (n < 0) {
 		*ret_why = "off, offered or required is expected";
@@ -85,7 +82,7 @@ static int set_posix(
 	enum engine_posix *posix, const char *value, const char **ret_why)
 {
 	bool on = false;
-	int r = set_bool(&on, value, ret_why);
+	int r = config_bool(&on, value, ret_why);
 
 	*posix = on ? POSIX_ON : POSIX_OFF;
 	return r;
@@ -94,7 +91,7 @@ static int set_posix(
 static int set_like(
 	enum engine_posix_like *like, const char *value, const char **ret_why)
 {
-	int n = find_word(likes, value);
+	int n = config_word(likes, value);
 
 	if (n < 0) {
 		*ret_why = "document, samba or ksmbd is expected";
@@ -118,7 +115,7 @@ static int set_mode(uint32_t *mode, const char *value, const char **ret_why)
 	return 0;
 }
 
-static int set_text(char **text, const char *value)
+int config_text(char **text, const char *value)
 {
 	char *copy = strdup(value);
 
@@ -131,8 +128,9 @@ static int set_text(char **text, const char *value)
 }
 
 /* Words with commas between; ids of the algorithms in order, 0 ends. */
-static int set_list(uint16_t *ids, unsigned int max, const struct word *words,
-	const char *value, const char **ret_why)
+static int set_list(uint16_t *ids, unsigned int max,
+	const struct config_word *words, const char *value,
+	const char **ret_why)
 {
 	char copy[128], *rest = copy, *word;
 	uint16_t found[4] = {0};
@@ -145,7 +143,7 @@ static int set_list(uint16_t *ids, unsigned int max, const struct word *words,
 	}
 	memcpy(copy, value, strlen(value) + 1);
 	while ((word = strsep(&rest, ",")) != NULL) {
-		n = find_word(words, word);
+		n = config_word(words, word);
 		if (n < 0 || count == max) {
 			*ret_why = "an unknown or surplus algorithm";
 			return -EINVAL;
@@ -164,7 +162,7 @@ static int add_listen(
 		return -E2BIG;
 	}
 	config->listen[config->listen_count] = NULL;
-	return set_text(&config->listen[config->listen_count++], value);
+	return config_text(&config->listen[config->listen_count++], value);
 }
 
 static struct config_share *find_share(struct config *config, const char *name)
@@ -188,13 +186,13 @@ int config_set_share(
 	} else if (strcmp(text, "ro") == 0) {
 		share->engine.read_only = true;
 	} else if (strncmp(text, "ro=", 3) == 0) {
-		return set_bool(&share->engine.read_only, text + 3, ret_why);
+		return config_bool(&share->engine.read_only, text + 3, ret_why);
 	} else if (strcmp(text, "guest") == 0) {
 		share->engine.guest_ok = true;
 	} else if (strncmp(text, "guest=", 6) == 0) {
-		return set_bool(&share->engine.guest_ok, text + 6, ret_why);
+		return config_bool(&share->engine.guest_ok, text + 6, ret_why);
 	} else if (strncmp(text, "path=", 5) == 0) {
-		return set_text(&share->path, text + 5);
+		return config_text(&share->path, text + 5);
 	} else if (strncmp(text, "posix=", 6) == 0) {
 		return set_posix(&share->engine.posix, text + 6, ret_why);
 	} else if (strncmp(text, "posix-like=", 11) == 0) {
@@ -267,7 +265,7 @@ int config_add_share(
 	r = want_share(config, copy, &share, ret_why);
 	word = strsep(&rest, ",");
 	if (r == 0) {
-		r = set_text(&share->path, word);
+		r = config_text(&share->path, word);
 	}
 	while (r == 0 && (word = strsep(&rest, ",")) != NULL) {
 		r = config_set_share(share, word, ret_why);
@@ -356,19 +354,19 @@ static int set_encrypt(
 static int set_encrypt_over_quic(
 	struct config *config, const char *value, const char **ret_why)
 {
-	return set_bool(&config->engine.encrypt_over_quic, value, ret_why);
+	return config_bool(&config->engine.encrypt_over_quic, value, ret_why);
 }
 
 static int set_quic_pipes(
 	struct config *config, const char *value, const char **ret_why)
 {
-	return set_bool(&config->engine.pipes_over_quic, value, ret_why);
+	return config_bool(&config->engine.pipes_over_quic, value, ret_why);
 }
 
 static int set_dialect(
 	uint16_t *dialect, const char *value, const char **ret_why)
 {
-	int n = find_word(dialects, value);
+	int n = config_word(dialects, value);
 
 	if (n < 0) {
 		*ret_why = "2.0.2, 2.1, 3.0, 3.0.2 or 3.1.1 is expected";
@@ -406,33 +404,33 @@ static int set_signings(
 static int set_guest(
 	struct config *config, const char *value, const char **ret_why)
 {
-	return set_bool(&config->engine.guest, value, ret_why);
+	return config_bool(&config->engine.guest, value, ret_why);
 }
 
 static int set_anonymous(
 	struct config *config, const char *value, const char **ret_why)
 {
-	return set_bool(&config->anonymous, value, ret_why);
+	return config_bool(&config->anonymous, value, ret_why);
 }
 
 static int set_keytab(
 	struct config *config, const char *value, const char **ret_why)
 {
 	(void)ret_why;
-	return set_text(&config->keytab, value);
+	return config_text(&config->keytab, value);
 }
 
 static int set_unix_user(
 	struct config *config, const char *value, const char **ret_why)
 {
 	(void)ret_why;
-	return set_text(&config->unix_user, value);
+	return config_text(&config->unix_user, value);
 }
 
 static int set_log(
 	struct config *config, const char *value, const char **ret_why)
 {
-	int n = find_word(levels, value);
+	int n = config_word(levels, value);
 
 	if (n < 0) {
 		*ret_why = "error, warn, info or debug is expected";
@@ -445,7 +443,7 @@ static int set_log(
 static int set_backend(
 	struct config *config, const char *value, const char **ret_why)
 {
-	int n = find_word(backends, value);
+	int n = config_word(backends, value);
 
 	if (n < 0) {
 		*ret_why = "auto, io_uring or epoll is expected";
@@ -508,64 +506,56 @@ static int set_max_io(
 	return r;
 }
 
+/* A time that the user gives in seconds. */
+static int set_seconds(
+	uint64_t *ns, const char *value, uint32_t max, const char **ret_why)
+{
+	uint32_t seconds = 0;
+	int r = set_number(&seconds, value, 1, max, ret_why);
+
+	if (r == 0) {
+		*ns = seconds * 1000000000ull;
+	}
+	return r;
+}
+
 static int set_lease_break(
 	struct config *config, const char *value, const char **ret_why)
 {
-	uint32_t seconds = 0;
-	int r = set_number(&seconds, value, 1, 3600, ret_why);
-
-	if (r == 0) {
-		config->engine.lease_break_ns = seconds * 1000000000ull;
-	}
-	return r;
+	return set_seconds(
+		&config->engine.lease_break_ns, value, 3600, ret_why);
 }
 
 static int set_durable(
 	struct config *config, const char *value, const char **ret_why)
 {
-	uint32_t seconds = 0;
-	int r = set_number(&seconds, value, 1, 3600, ret_why);
-
-	if (r == 0) {
-		config->engine.durable_max_ns = seconds * 1000000000ull;
-	}
-	return r;
+	return set_seconds(
+		&config->engine.durable_max_ns, value, 3600, ret_why);
 }
 
 static int set_idle(
 	struct config *config, const char *value, const char **ret_why)
 {
-	uint32_t seconds = 0;
-	int r = set_number(&seconds, value, 1, 31536000, ret_why);
-
-	if (r == 0) {
-		config->engine.idle_session_ns = seconds * 1000000000ull;
-	}
-	return r;
+	return set_seconds(
+		&config->engine.idle_session_ns, value, 31536000, ret_why);
 }
 
 static int set_stall(
 	struct config *config, const char *value, const char **ret_why)
 {
-	uint32_t seconds = 0;
-	int r = set_number(&seconds, value, 1, 3600, ret_why);
-
-	if (r == 0) {
-		config->stall_ns = seconds * 1000000000ull;
-	}
-	return r;
+	return set_seconds(&config->stall_ns, value, 3600, ret_why);
 }
 
 static int set_help(
 	struct config *config, const char *value, const char **ret_why)
 {
-	return set_bool(&config->help, value, ret_why);
+	return config_bool(&config->help, value, ret_why);
 }
 
 static int set_version(
 	struct config *config, const char *value, const char **ret_why)
 {
-	return set_bool(&config->version, value, ret_why);
+	return config_bool(&config->version, value, ret_why);
 }
 
 #ifdef SMB3X_FAULTY
@@ -577,7 +567,7 @@ static int add_break(
 		return -E2BIG;
 	}
 	config->breaks[config->break_count] = NULL;
-	return set_text(&config->breaks[config->break_count++], value);
+	return config_text(&config->breaks[config->break_count++], value);
 }
 #endif
 

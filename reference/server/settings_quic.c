@@ -7,31 +7,11 @@
 
 #include "server/config.h"
 
-static int set_text(char **text, const char *value)
-{
-	char *copy = strdup(value);
-
-	if (copy == NULL) {
-		return -ENOMEM;
-	}
-	free(*text);
-	*text = copy;
-	return 0;
-}
-
-static int set_bool(bool *flag, const char *value, const char **ret_why)
-{
-	bool yes =
-		strcasecmp(value, "yes") == 0 || strcasecmp(value, "true") == 0;
-
-	if (!yes && strcasecmp(value, "no") != 0 &&
-		strcasecmp(value, "false") != 0) {
-		*ret_why = "yes or no is expected";
-		return -EINVAL;
-	}
-	*flag = yes;
-	return 0;
-}
+static const struct config_word retries[] = {{"busy", QUIC_RETRY_BUSY},
+	{"always", QUIC_RETRY_ALWAYS}, {"never", QUIC_RETRY_NEVER}, {NULL, 0}};
+static const struct config_word kernels[] = {{"auto", CONFIG_KERNEL_AUTO},
+	{"never", CONFIG_KERNEL_NEVER}, {"always", CONFIG_KERNEL_ALWAYS},
+	{NULL, 0}};
 
 int config_quic_certificate(
 	struct config *config, const char *value, const char **ret_why)
@@ -44,7 +24,8 @@ int config_quic_certificate(
 	}
 	quic->certificates[quic->certificate_count] = NULL;
 	quic->keys[quic->certificate_count] = NULL;
-	return set_text(&quic->certificates[quic->certificate_count++], value);
+	return config_text(
+		&quic->certificates[quic->certificate_count++], value);
 }
 
 /* Of the certificate named before it. */
@@ -57,14 +38,14 @@ int config_quic_key(
 		*ret_why = "quic-certificate comes first";
 		return -EINVAL;
 	}
-	return set_text(&quic->keys[quic->certificate_count - 1], value);
+	return config_text(&quic->keys[quic->certificate_count - 1], value);
 }
 
 int config_quic_ca(
 	struct config *config, const char *value, const char **ret_why)
 {
 	(void)ret_why;
-	return set_text(&config->quic.ca, value);
+	return config_text(&config->quic.ca, value);
 }
 
 int config_quic_client_certificate(
@@ -100,7 +81,7 @@ static int add_entry(
 		return -EINVAL;
 	}
 	access->entries[access->count] = NULL;
-	return set_text(&access->entries[access->count++], value);
+	return config_text(&access->entries[access->count++], value);
 }
 
 int config_quic_allow(
@@ -118,38 +99,34 @@ int config_quic_deny(
 int config_quic_retry(
 	struct config *config, const char *value, const char **ret_why)
 {
-	static const char *const words[] = {"busy", "always", "never"};
+	int n = config_word(retries, value);
 
-	for (unsigned int i = 0; i < 3; i++) {
-		if (strcasecmp(value, words[i]) == 0) {
-			config->quic.retry = (enum quic_retry)i;
-			return 0;
-		}
+	if (n < 0) {
+		*ret_why = "busy, always or never is expected";
+		return -EINVAL;
 	}
-	*ret_why = "busy, always or never is expected";
-	return -EINVAL;
+	config->quic.retry = (enum quic_retry)n;
+	return 0;
 }
 
 int config_quic_kernel(
 	struct config *config, const char *value, const char **ret_why)
 {
-	static const char *const words[] = {"auto", "never", "always"};
+	int n = config_word(kernels, value);
 
-	for (unsigned int i = 0; i < 3; i++) {
-		if (strcasecmp(value, words[i]) == 0) {
-			config->quic.kernel = (enum config_quic_kernel)i;
-			return 0;
-		}
+	if (n < 0) {
+		*ret_why = "auto, never or always is expected";
+		return -EINVAL;
 	}
-	*ret_why = "auto, never or always is expected";
-	return -EINVAL;
+	config->quic.kernel = (enum config_quic_kernel)n;
+	return 0;
 }
 
 int config_quic_offload(
 	struct config *config, const char *value, const char **ret_why)
 {
 	bool offload = true;
-	int r = set_bool(&offload, value, ret_why);
+	int r = config_bool(&offload, value, ret_why);
 
 	config->quic.no_offload = !offload;
 	return r;
