@@ -10,13 +10,6 @@
 
 #include "loop/internal.h"
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
-
 static void prepare(struct io_op *op, struct io_datagram *datagram)
 {
 	memset(&op->message, 0, sizeof(op->message));

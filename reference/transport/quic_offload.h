@@ -9,13 +9,6 @@
 #include <netinet/udp.h>
 #include <stdbool.h>
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
-
 /* Asks for both; whether packets may be handed over in batches. */
 bool quic_set_offload(int fd);
 
