@@ -441,12 +441,17 @@ static int open_tls(struct server *server)
 	return r;
 }
 
+static struct transport_user transport_user(struct server *server)
+{
+	return (struct transport_user){
+		server, conn_accepted, conn_input, conn_gone, log_line};
+}
+
 /* The endpoint: the kernel's, or our own. */
 static int open_quic(struct server *server, bool kernel)
 {
 	const struct config *config = server->config;
-	const struct quic_user user = {
-		server, conn_accepted, conn_input, conn_gone, log_line};
+	const struct transport_user user = transport_user(server);
 	const struct quic_limits limits = {
 		.max_message = max_message(&config->engine),
 		.max_connections = config->engine.max_connections,
@@ -531,8 +536,7 @@ static int listen_on(struct server *server, unsigned int i)
 static int open_transports(struct server *server)
 {
 	const struct config *config = server->config;
-	const struct tcp_user user = {
-		server, conn_accepted, conn_input, conn_gone, log_line};
+	const struct transport_user user = transport_user(server);
 	const struct tcp_limits limits = {
 		.max_message = max_message(&config->engine),
 		.max_connections = config->engine.max_connections,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Addresses to listen on, as they are written in settings. */
+/* Addresses as they are written in settings and logs. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "transport/address.h"
@@ -37,4 +39,19 @@ int transport_parse_address(const char *text,
 	*ret_size = info->ai_addrlen;
 	freeaddrinfo(info);
 	return 0;
+}
+
+void transport_address_text(const struct sockaddr *address, char ret_text[64])
+{
+	const struct sockaddr_in *in = (const void *)address;
+	const struct sockaddr_in6 *in6 = (const void *)address;
+	char host[INET6_ADDRSTRLEN] = "?";
+
+	if (address->sa_family == AF_INET6) {
+		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+		snprintf(ret_text, 64, "[%s]:%u", host, ntohs(in6->sin6_port));
+	} else {
+		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+		snprintf(ret_text, 64, "%s:%u", host, ntohs(in->sin_port));
+	}
 }

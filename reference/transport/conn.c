@@ -3,15 +3,14 @@
  * The receiving half of a TCP connection, and its life. [MS-SMB2] 2.1; the
  * other packet types are those of RFC 1002, section 4.3.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "transport/address.h"
 #include "transport/internal.h"
 
 #define PREFIX 4
@@ -24,15 +23,7 @@ static void receive_more(struct tcp_conn *conn);
 void tcp_conn_log(struct tcp_conn *conn, enum log_level level,
 	const char *event, const char *why)
 {
-	char detail[192];
-
-	if (conn->tcp->user.log == NULL) {
-		return;
-	}
-	snprintf(detail, sizeof(detail), "peer=%s%s%s%s", conn->link.peer_name,
-		why != NULL ? " why=\"" : "", why != NULL ? why : "",
-		why != NULL ? "\"" : "");
-	conn->tcp->user.log(conn->tcp->user.ctx, level, event, detail);
+	transport_say_of(&conn->tcp->user, &conn->link, level, event, why);
 }
 
 static uint64_t now_of(const struct tcp_conn *conn)
@@ -270,35 +261,18 @@ static void link_close(struct link *link, bool flush)
 
 static const struct link_ops tcp_link_ops = {link_send, link_close};
 
-static void name_of(
-	const struct sockaddr_storage *address, char *ret_name, size_t size)
-{
-	char text[INET6_ADDRSTRLEN] = "?";
-
-	if (address->ss_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const void *)address;
-
-		inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
-		snprintf(
-			ret_name, size, "[%s]:%u", text, ntohs(in6->sin6_port));
-	} else {
-		const struct sockaddr_in *in = (const void *)address;
-
-		inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
-		snprintf(ret_name, size, "%s:%u", text, ntohs(in->sin_port));
-	}
-}
-
 static void fill_names(struct tcp_conn *conn)
 {
 	struct sockaddr_storage address = {0};
 	socklen_t size = sizeof(address);
 
 	getpeername(conn->fd, (struct sockaddr *)&address, &size);
-	name_of(&address, conn->link.peer_name, sizeof(conn->link.peer_name));
+	transport_address_text(
+		(struct sockaddr *)&address, conn->link.peer_name);
 	size = sizeof(address);
 	getsockname(conn->fd, (struct sockaddr *)&address, &size);
-	name_of(&address, conn->link.local_name, sizeof(conn->link.local_name));
+	transport_address_text(
+		(struct sockaddr *)&address, conn->link.local_name);
 }
 
 int tcp_conn_create(struct tcp *tcp, int fd)

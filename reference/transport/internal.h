@@ -21,7 +21,7 @@ struct tcp_conn;
 struct tcp {
 	const struct io_port *io;
 	struct tcp_limits limits;
-	struct tcp_user user;
+	struct transport_user user;
 	struct tcp_listener *listeners;
 	struct tcp_conn *conns;
 	unsigned int count;

@@ -14,7 +14,8 @@ QUIC_FUZZ := $(BUILD)/fuzz/quic
 QUIC_FUZZ_SOURCES := reference/transport/fuzz/quic_fuzz.c $(QUIC_RIG) \
   $(filter-out reference/transport/quic_kernel%,\
     $(wildcard reference/transport/quic*.c)) reference/transport/impair.c \
-  reference/transport/address.c reference/ports/blob.c reference/ports/rule.c
+  reference/transport/address.c reference/transport/user.c \
+  reference/ports/blob.c reference/ports/rule.c
 $(QUIC_FUZZ): $(QUIC_FUZZ_SOURCES) $(wildcard reference/transport/*.h) \
     $(GEN)/rules.h
 	@mkdir -p $(@D)

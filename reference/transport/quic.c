@@ -246,7 +246,7 @@ static void sweep_due(struct io_timer *timer)
 }
 
 struct quic *quic_create(const struct io_port *io,
-	const struct quic_limits *limits, const struct quic_user *user,
+	const struct quic_limits *limits, const struct transport_user *user,
 	struct quic_tls *tls)
 {
 	struct quic *quic = calloc(1, sizeof(*quic));

@@ -7,11 +7,9 @@
 #ifndef SMB3X_TRANSPORT_QUIC_H
 #define SMB3X_TRANSPORT_QUIC_H
 
-#include "ports/blob.h"
-#include "ports/host.h"
 #include "ports/io.h"
-#include "ports/link.h"
 #include "transport/quic_tls.h"
+#include "transport/user.h"
 
 struct quic;
 
@@ -33,19 +31,9 @@ struct quic_limits {
 	bool no_offload; /* one packet per call of the system */
 };
 
-/* What happens, told to the user; on the loop's thread. As struct tcp_user. */
-struct quic_user {
-	void *ctx;
-	void *(*accepted)(void *ctx, struct link *link);
-	void (*input)(void *conn, struct blob *message);
-	void (*gone)(void *conn);
-	void (*log)(void *ctx, enum log_level level, const char *event,
-		const char *detail);
-};
-
 /* limits and user are copied, tls is kept; NULL without memory. */
 struct quic *quic_create(const struct io_port *io,
-	const struct quic_limits *limits, const struct quic_user *user,
+	const struct quic_limits *limits, const struct transport_user *user,
 	struct quic_tls *tls);
 /* Listeners and connections are gone (quic_idle()). Accepts NULL. */
 void quic_destroy(struct quic *quic);

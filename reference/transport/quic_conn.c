@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* A server's connection: an endpoint, its link, its place in the lists. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ports/rule.h"
+#include "transport/address.h"
 #include "transport/quic_internal.h"
 
 void quic_conn_log(struct quic_conn *conn, enum log_level level,
 	const char *event, const char *why)
 {
-	char detail[320];
-
-	if (conn->quic->user.log == NULL) {
-		return;
-	}
-	snprintf(detail, sizeof(detail), "peer=%s%s%s%s", conn->link.peer_name,
-		why != NULL ? " why=\"" : "", why != NULL ? why : "",
-		why != NULL ? "\"" : "");
-	conn->quic->user.log(conn->quic->user.ctx, level, event, detail);
+	transport_say_of(&conn->quic->user, &conn->link, level, event, why);
 }
 
 static void list_put(struct quic_list *list, struct quic_conn *conn)
@@ -163,10 +155,8 @@ static void fill_link(struct quic_conn *conn, const struct quic_path *path)
 	link->ops = &quic_link_ops;
 	link->max_message = conn->quic->limits.max_message;
 	link->secure = true;
-	quic_address_text(
-		&path->remote, link->peer_name, sizeof(link->peer_name));
-	quic_address_text(
-		&path->local, link->local_name, sizeof(link->local_name));
+	transport_address_text(&path->remote.any, link->peer_name);
+	transport_address_text(&path->local.any, link->local_name);
 }
 
 static void finish(struct quic_conn *conn)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of an endpoint, and ngtcp2's callbacks; see quic_ep.h. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,23 +22,6 @@ socklen_t quic_address_size(const union quic_address *address)
 		return sizeof(address->in6);
 	default:
 		return 0;
-	}
-}
-
-void quic_address_text(
-	const union quic_address *address, char *ret_text, size_t size)
-{
-	char text[INET6_ADDRSTRLEN] = "?";
-
-	if (address->any.sa_family == AF_INET6) {
-		inet_ntop(
-			AF_INET6, &address->in6.sin6_addr, text, sizeof(text));
-		snprintf(ret_text, size, "[%s]:%u", text,
-			ntohs(address->in6.sin6_port));
-	} else {
-		inet_ntop(AF_INET, &address->in.sin_addr, text, sizeof(text));
-		snprintf(ret_text, size, "%s:%u", text,
-			ntohs(address->in.sin_port));
 	}
 }
 

@@ -51,9 +51,6 @@ struct quic_path {
 
 /* 0 for a family that is neither IPv4 nor IPv6. */
 socklen_t quic_address_size(const union quic_address *address);
-/* "127.0.0.1:4465", "[::1]:4465" */
-void quic_address_text(
-	const union quic_address *address, char *ret_text, size_t size);
 
 struct quic_cid {
 	uint8_t n;

@@ -65,7 +65,7 @@ struct quic_list {
 struct quic {
 	const struct io_port *io;
 	struct quic_limits limits;
-	struct quic_user user;
+	struct transport_user user;
 	struct quic_tls *tls;
 	uint8_t secret[32];
 	struct quic_listener *listeners;

@@ -42,7 +42,7 @@ struct quic_kernel {
 	struct io_port port; /* of tcp */
 	const struct io_port *io;
 	struct quic_limits limits;
-	struct quic_user user;
+	struct transport_user user;
 	struct quic_tls *tls;
 	struct tcp *tcp;
 	struct kernel_listener *listeners;
@@ -55,10 +55,8 @@ static void say(struct quic_kernel *kernel, enum log_level level,
 {
 	char detail[192];
 
-	if (kernel->user.log != NULL) {
-		snprintf(detail, sizeof(detail), "why=\"%s\"", why);
-		kernel->user.log(kernel->user.ctx, level, event, detail);
-	}
+	snprintf(detail, sizeof(detail), "why=\"%s\"", why);
+	transport_say(&kernel->user, level, event, detail);
 }
 
 static struct kernel_conn *conn_of(struct quic_kernel *kernel, int fd)
@@ -422,7 +420,7 @@ static void listener_retry(struct io_timer *timer)
 }
 
 struct quic_kernel *quic_kernel_create(const struct io_port *io,
-	const struct quic_limits *limits, const struct quic_user *user,
+	const struct quic_limits *limits, const struct transport_user *user,
 	struct quic_tls *tls)
 {
 	const struct tcp_limits stream = {.max_message = limits->max_message,
@@ -430,8 +428,6 @@ struct quic_kernel *quic_kernel_create(const struct io_port *io,
 		.queue_high = limits->queue_high,
 		.stall_ns = limits->stall_ns,
 		.secure = true};
-	const struct tcp_user conns = {
-		user->ctx, user->accepted, user->input, user->gone, user->log};
 	struct quic_kernel *kernel = calloc(1, sizeof(*kernel));
 
 	if (kernel == NULL) {
@@ -449,7 +445,7 @@ struct quic_kernel *quic_kernel_create(const struct io_port *io,
 		.now = port_now,
 		.timer_set = port_timer_set,
 		.timer_clear = port_timer_clear};
-	kernel->tcp = tcp_create(&kernel->port, &stream, &conns);
+	kernel->tcp = tcp_create(&kernel->port, &stream, user);
 	if (kernel->tcp == NULL) {
 		free(kernel);
 		return NULL;

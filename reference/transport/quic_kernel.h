@@ -16,7 +16,7 @@ bool quic_kernel_offered(void);
 
 /* limits and user are copied, tls is kept; NULL without memory. */
 struct quic_kernel *quic_kernel_create(const struct io_port *io,
-	const struct quic_limits *limits, const struct quic_user *user,
+	const struct quic_limits *limits, const struct transport_user *user,
 	struct quic_tls *tls);
 /* Listeners and connections are gone (quic_kernel_idle()). Accepts NULL. */
 void quic_kernel_destroy(struct quic_kernel *kernel);

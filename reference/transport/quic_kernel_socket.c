@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The calls that QUIC sockets of the kernel want; see quic_kernel_abi.h. */
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -83,7 +81,6 @@ int kernel_socket_listen(
 	const char *text, const struct quic_limits *limits, char ret_bound[64])
 {
 	struct sockaddr_storage address = {0};
-	char host[64], port[8];
 	socklen_t size;
 	int fd, r = transport_parse_address(text, &address, &size);
 
@@ -103,11 +100,7 @@ int kernel_socket_listen(
 		close(fd);
 		return r;
 	}
-	getnameinfo((struct sockaddr *)&address, size, host, sizeof(host), port,
-		sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-	snprintf(ret_bound, 64,
-		address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
-		port);
+	transport_address_text((struct sockaddr *)&address, ret_bound);
 	return fd;
 }
 

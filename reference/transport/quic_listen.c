@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* UDP sockets of the server's side, and what the kernel does for them. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -52,7 +50,6 @@ static void set_options(int fd, bool is6)
 int quic_listen(struct quic *quic, const char *address, char ret_bound[64])
 {
 	struct sockaddr_storage local = {0};
-	union quic_address bound;
 	socklen_t size;
 	int fd, r = transport_parse_address(address, &local, &size);
 
@@ -70,9 +67,7 @@ int quic_listen(struct quic *quic, const char *address, char ret_bound[64])
 		close(fd);
 		return r;
 	}
-	memset(&bound, 0, sizeof(bound));
-	memcpy(&bound, &local, size);
-	quic_address_text(&bound, ret_bound, 64);
+	transport_address_text((struct sockaddr *)&local, ret_bound);
 	r = quic_listen_on(quic, fd, &local);
 	if (r < 0) {
 		close(fd);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Listeners, limits and stalled connections; see tcp.h. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,14 +42,6 @@ static void listener_end(struct tcp_listener *listener)
 	free(listener);
 }
 
-static void say(struct tcp *tcp, enum log_level level, const char *event,
-	const char *detail)
-{
-	if (tcp->user.log != NULL) {
-		tcp->user.log(tcp->user.ctx, level, event, detail);
-	}
-}
-
 int tcp_adopt(struct tcp *tcp, int fd)
 {
 	int r = -EMFILE;
@@ -60,7 +49,8 @@ int tcp_adopt(struct tcp *tcp, int fd)
 	if (tcp->count < tcp->limits.max_connections) {
 		r = tcp_conn_create(tcp, fd);
 	} else {
-		say(tcp, LOG_WARN, "tcp.refused", "why=\"too many\"");
+		transport_say(&tcp->user, LOG_WARN, "tcp.refused",
+			"why=\"too many\"");
 	}
 	if (r < 0) {
 		tcp->io->close(tcp->io->ctx, fd);
@@ -85,7 +75,8 @@ static void accepted(struct io_op *op, int result)
 	} else if (result == -EINTR || result == -ECONNABORTED) {
 		listener_listen(listener);
 	} else {
-		say(listener->tcp, LOG_WARN, "tcp.accept", strerror(-result));
+		transport_say(&listener->tcp->user, LOG_WARN, "tcp.accept",
+			strerror(-result));
 		io->timer_set(
 			io->ctx, &listener->retry, io->now(io->ctx) + RETRY_NS);
 	}
@@ -145,7 +136,7 @@ static void sweep(struct io_timer *timer)
 }
 
 struct tcp *tcp_create(const struct io_port *io,
-	const struct tcp_limits *limits, const struct tcp_user *user)
+	const struct tcp_limits *limits, const struct transport_user *user)
 {
 	struct tcp *tcp = calloc(1, sizeof(*tcp));
 
@@ -173,7 +164,6 @@ void tcp_destroy(struct tcp *tcp)
 static int open_socket(const char *text, char ret_bound[64])
 {
 	struct sockaddr_storage address = {0};
-	char host[INET6_ADDRSTRLEN], port[8];
 	const int on = 1;
 	socklen_t size;
 	int fd, r = transport_parse_address(text, &address, &size);
@@ -196,11 +186,7 @@ static int open_socket(const char *text, char ret_bound[64])
 		close(fd);
 		return r;
 	}
-	getnameinfo((struct sockaddr *)&address, size, host, sizeof(host), port,
-		sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-	snprintf(ret_bound, 64,
-		address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host,
-		port);
+	transport_address_text((struct sockaddr *)&address, ret_bound);
 	return fd;
 }
 

@@ -7,10 +7,8 @@
 #ifndef SMB3X_TRANSPORT_TCP_H
 #define SMB3X_TRANSPORT_TCP_H
 
-#include "ports/blob.h"
-#include "ports/host.h"
 #include "ports/io.h"
-#include "ports/link.h"
+#include "transport/user.h"
 
 struct tcp;
 
@@ -22,22 +20,9 @@ struct tcp_limits {
 	bool secure;              /* what is adopted encrypts by itself */
 };
 
-/* What happens, told to the user; on the loop's thread. */
-struct tcp_user {
-	void *ctx;
-	/* The user's handle of the connection; NULL refuses it. */
-	void *(*accepted)(void *ctx, struct link *link);
-	/* Takes the hold of message. */
-	void (*input)(void *conn, struct blob *message);
-	/* Once per connection, never from inside link operations. */
-	void (*gone)(void *conn);
-	void (*log)(void *ctx, enum log_level level, const char *event,
-		const char *detail);
-};
-
 /* limits and user are copied; NULL without memory. */
 struct tcp *tcp_create(const struct io_port *io,
-	const struct tcp_limits *limits, const struct tcp_user *user);
+	const struct tcp_limits *limits, const struct transport_user *user);
 /* Listeners and connections are gone (tcp_idle()). Accepts NULL. */
 void tcp_destroy(struct tcp *tcp);
 

@@ -5,10 +5,8 @@
  * the way (reference/transport/impair.h). It reads no more of QUIC than
  * anybody can, so it stands before any implementation.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
-#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -310,7 +308,7 @@ static int open_listener(struct proxy *proxy, const char *text)
 {
 	struct sockaddr_storage address;
 	const int size_of_buffer = BUFFER;
-	char host[64], port[8];
+	char bound[64];
 	socklen_t size;
 
 	if (transport_parse_address(text, &address, &size) < 0) {
@@ -325,9 +323,8 @@ static int open_listener(struct proxy *proxy, const char *text)
 	setsockopt(proxy->fd, SOL_SOCKET, SO_RCVBUF, &size_of_buffer,
 		sizeof(size_of_buffer));
 	getsockname(proxy->fd, (struct sockaddr *)&address, &size);
-	getnameinfo((struct sockaddr *)&address, size, host, sizeof(host), port,
-		sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-	printf("quic-proxy: listening on %s:%s\n", host, port);
+	transport_address_text((struct sockaddr *)&address, bound);
+	printf("quic-proxy: listening on %s\n", bound);
 	fflush(stdout);
 	return 0;
 }

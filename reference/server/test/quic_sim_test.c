@@ -207,7 +207,7 @@ static void start_server(struct world *world)
 		.handshake_ns = 60 * SECOND,
 		.retry = world->seed % 3 == 0 ? QUIC_RETRY_ALWAYS
 					      : QUIC_RETRY_BUSY};
-	const struct quic_user user = {
+	const struct transport_user user = {
 		world, server_accepted, server_input, server_gone, host_log};
 	struct impair_config network = world->network;
 	int fd;

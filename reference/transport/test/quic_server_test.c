@@ -112,7 +112,7 @@ static void gone(void *conn)
 
 static void open_hall(struct hall *hall, const struct quic_limits *limits)
 {
-	const struct quic_user user = {hall, accepted, input, gone, NULL};
+	const struct transport_user user = {hall, accepted, input, gone, NULL};
 	const struct quic_tls_server server = {0};
 	struct quic_tls_client client = {0};
 	struct quic_limits all = *limits;

@@ -104,7 +104,7 @@ static void watch_due(struct io_timer *timer)
 static void run_on(enum loop_backend backend, int (*client)(struct bench *))
 {
 	struct bench bench = {.client = client, .watch.due = watch_due};
-	const struct tcp_user user = {
+	const struct transport_user user = {
 		&bench, echo_accepted, echo_input, echo_gone, NULL};
 	const struct tcp_limits limits = {
 		LARGEST, 40, 1000000, STALL_MS * 1000000u, false};
@@ -441,7 +441,7 @@ static void bad_addresses_are_refused(void **state)
 {
 	static const char *const bad[] = {"", ":445", "127.0.0.1",
 		"127.0.0.1:", "localhost:445", "[::1:445", "1.2.3.4:x"};
-	const struct tcp_user user = {0};
+	const struct transport_user user = {0};
 	const struct tcp_limits limits = {1, 1, 1, 1, false};
 	struct loop *loop;
 	struct tcp *tcp;
