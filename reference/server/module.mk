@@ -12,7 +12,7 @@ SIM_ENGINE := $(wildcard reference/server/test/sim_*.c)
 $(eval $(call unit_test,sim_engine,$(SIM_ENGINE),sim engine model files crypto ports wire rules,-lgnutls -lpthread))
 
 # The same behind QUIC and a bad network; all of its runs by themselves.
-$(eval $(call unit_test,quic_sim,reference/server/test/quic_sim_test.c reference/transport/test/leaks.c,transport engine model files crypto ports wire rules,-lngtcp2_crypto_gnutls -lngtcp2 -lgnutls -lpthread))
+$(eval $(call unit_test,quic_sim,reference/server/test/quic_sim_test.c reference/server/test/sim_auth.c reference/transport/test/leaks.c,transport engine model files crypto ports wire rules,-lngtcp2_crypto_gnutls -lngtcp2 -lgnutls -lpthread))
 
 check-quic-sim: $$(OUT)/test/quic_sim
 	@$< 1000

@@ -22,6 +22,7 @@
 
 #include "engine/engine.h"
 #include "files/memory.h"
+#include "server/test/sim_auth.h"
 #include "transport/quic.h"
 #include "transport/quic_ep.h"
 #include "transport/simnet.h"
@@ -70,7 +71,7 @@ struct world {
 	struct engine *engine;
 	struct quic_tls *server_tls, *client_tls;
 	struct quic *quic;
-	struct auth_port auth;
+	struct sim_auth auth;
 	struct host_port host;
 	struct engine_share share;
 	struct sockaddr_storage server;
@@ -98,36 +99,11 @@ static uint64_t filetime(void *ctx)
 	return FILETIME_START + world->io->now(world->io->ctx) / 100;
 }
 
-struct auth_exchange {
-	int nothing;
-};
-
-static struct wire_view auth_hint(void *ctx)
+static void judge(struct wire_view token, struct auth_result *ret_result)
 {
-	(void)ctx;
-	return wire_view_of("hint", 4);
-}
-
-static struct auth_exchange *auth_begin(void *ctx)
-{
-	(void)ctx;
-	return calloc(1, sizeof(struct auth_exchange));
-}
-
-static int auth_step(struct auth_exchange *exchange, struct wire_view token,
-	struct auth_result *ret_result)
-{
-	(void)exchange;
 	(void)token;
-	memset(ret_result, 0, sizeof(*ret_result));
 	ret_result->outcome = AUTH_DONE;
 	ret_result->identity.anonymous = true;
-	return 0;
-}
-
-static void auth_end(struct auth_exchange *exchange)
-{
-	free(exchange);
 }
 
 static void host_random(void *ctx, void *ret_bytes, size_t n)
@@ -185,10 +161,9 @@ static void start_engine(struct world *world)
 		.idle_session_ns = 900 * SECOND,
 		.shares = &world->share,
 		.share_count = 1};
-	const struct engine_ports ports = {&world->auth, &world->host};
+	const struct engine_ports ports = {&world->auth.port, &world->host};
 
-	world->auth = (struct auth_port){
-		world, auth_hint, auth_begin, auth_step, auth_end};
+	sim_auth_init(&world->auth, judge);
 	world->host = (struct host_port){world, host_random, host_log};
 	snprintf(world->share.name, sizeof(world->share.name), "data");
 	world->share.guest_ok = true;

@@ -130,27 +130,6 @@ static uint64_t files_now(void *ctx)
 
 /* ---- users ---- */
 
-struct auth_exchange {
-	int nothing;
-};
-
-static struct wire_view auth_hint(void *ctx)
-{
-	(void)ctx;
-	return wire_view_of("hint", 4);
-}
-
-static struct auth_exchange *auth_begin(void *ctx)
-{
-	(void)ctx;
-	return calloc(1, sizeof(struct auth_exchange));
-}
-
-static void auth_end(struct auth_exchange *exchange)
-{
-	free(exchange);
-}
-
 void world_key(const char *name, uint8_t ret_key[16])
 {
 	for (unsigned int i = 0; i < 16; i++) {
@@ -158,19 +137,14 @@ void world_key(const char *name, uint8_t ret_key[16])
 	}
 }
 
-static int auth_step(struct auth_exchange *exchange, struct wire_view token,
-	struct auth_result *ret)
+static void judge(struct wire_view token, struct auth_result *ret)
 {
-	(void)exchange;
-	*ret = (struct auth_result){
-		.outcome = AUTH_REFUSED, .status = STATUS_LOGON_FAILURE};
 	if (token.n > 0 && token.n < 32 && token.p[0] != '?') {
 		ret->outcome = AUTH_DONE;
 		memcpy(ret->identity.user, token.p, token.n);
 		world_key(ret->identity.user, ret->key);
 		ret->key_size = 16;
 	}
-	return 0;
 }
 
 /* ---- the machine ---- */
@@ -210,7 +184,8 @@ static void machine_gone(void *ctx)
 
 static void engine_start(struct world *world)
 {
-	const struct engine_ports ports = {&world->auth, sim_host(world->sim)};
+	const struct engine_ports ports = {
+		&world->auth.port, sim_host(world->sim)};
 	struct engine_config config = {
 		.min_dialect = 0x0202,
 		.max_dialect = 0x0311,
@@ -263,8 +238,7 @@ void world_init(struct world *world, uint64_t seed)
 	world->files.port = (struct files_port){
 		.submit = slow_submit, .cancel = slow_cancel};
 	world->files.work = sim_work(world->sim);
-	world->auth = (struct auth_port){
-		world, auth_hint, auth_begin, auth_step, auth_end};
+	sim_auth_init(&world->auth, judge);
 	world->share = (struct engine_share){
 		.name = "data", .files = &world->files.port};
 	engine_start(world);

@@ -9,6 +9,7 @@
 
 #include "engine/engine.h"
 #include "loop/sim.h"
+#include "server/test/sim_auth.h"
 
 #define SIM_SECOND 10000000ull
 #define SIM_CLIENTS 5
@@ -46,7 +47,7 @@ struct world {
 	bool broken; /* an invariant did not hold */
 	struct sim *sim;
 	struct engine *engine;
-	struct auth_port auth;
+	struct sim_auth auth;
 	struct engine_share share;
 	struct world_files files;
 	struct conn *conns; /* all there ever were */
