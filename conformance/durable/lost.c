@@ -68,6 +68,19 @@ static struct durable *undurable(struct peer *a)
 	return d;
 }
 
+/* Whether the open is still there; it is closed then. */
+static void check_kept(
+	struct peer *again, struct durable *d, bool kept, enum rule_id rule)
+{
+	struct reply *r = take_up(again, d);
+
+	rule_status(again->t, r,
+		kept ? STATUS_SUCCESS : STATUS_OBJECT_NAME_NOT_FOUND, rule);
+	if (r->status == STATUS_SUCCESS) {
+		file_close(d->file);
+	}
+}
+
 CONF_TABLE(durable, lost, lost_rows, "which opens outlive which loss",
 	RULES(LEASE_DURABLE_0013, LEASE_DURABLE_0014, LEASE_DURABLE_0015,
 		LEASE_DURABLE_0016, LEASE_DURABLE_0017, LEASE_DURABLE_0018),
@@ -97,12 +110,7 @@ CONF_TABLE(durable, lost, lost_rows, "which opens outlive which loss",
 		struct reply *r = peer_wait(open_send(b, "x", NULL));
 		rule_status(t, r, STATUS_SUCCESS, rule);
 	}
-	struct reply *r = take_up(again, d);
-	rule_status(t, r,
-		m->kept ? STATUS_SUCCESS : STATUS_OBJECT_NAME_NOT_FOUND, rule);
-	if (r->status == STATUS_SUCCESS) {
-		file_close(d->file);
-	}
+	check_kept(again, d, m->kept, rule);
 }
 
 static const struct {
@@ -195,12 +203,7 @@ CONF_TABLE(durable, newcomer, newcomer_rows,
 	if (r->status == STATUS_SUCCESS) {
 		file_close(file_of(r));
 	}
-	r = take_up(again, d);
-	rule_status(t, r,
-		m->kept ? STATUS_SUCCESS : STATUS_OBJECT_NAME_NOT_FOUND, rule);
-	if (r->status == STATUS_SUCCESS) {
-		file_close(d->file);
-	}
+	check_kept(again, d, m->kept, rule);
 }
 
 /* --- time ----------------------------------------------------------- */

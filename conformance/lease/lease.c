@@ -35,19 +35,8 @@ static struct wire_view lease_data(
 struct wire_view lease_contexts(struct test *t, const struct lease_request *r)
 {
 	const struct create_context c = {text_bytes("RqLs"), lease_data(t, r)};
-	struct wire_view one = create_contexts(t, &c, 1);
-	struct wire_view others = r->create.contexts;
-	size_t behind = (one.n + 7) & ~(size_t)7;
-	uint8_t *all;
 
-	if (others.n == 0) {
-		return one;
-	}
-	all = test_alloc(t, behind + others.n);
-	memcpy(all, one.p, one.n);
-	memcpy(all + behind, others.p, others.n);
-	wire_put32(all, (uint32_t)behind);
-	return wire_view_of(all, behind + others.n);
+	return context_before(t, &c, r->create.contexts);
 }
 
 static struct create_options options_of(
@@ -319,6 +308,15 @@ uint32_t wanted_bits(enum model_wanted wanted)
 		[MODEL_WANTED_RWH] = L_RWH};
 
 	return bits[wanted];
+}
+
+uint8_t oplock_level(enum model_oplock held)
+{
+	static const uint8_t levels[MODEL_OPLOCKS] = {[MODEL_OPLOCK_II] = O_II,
+		[MODEL_OPLOCK_EXCLUSIVE] = O_EXCLUSIVE,
+		[MODEL_OPLOCK_BATCH] = O_BATCH};
+
+	return levels[held];
 }
 
 enum rule_id rule_named(struct test *t, const char *id)

@@ -25,6 +25,12 @@
 #define L_RW (L_R | L_W)
 #define L_RWH (L_R | L_W | L_H)
 
+/* Levels of oplocks. */
+#define O_NONE SMB2_OPLOCK_LEVEL_NONE
+#define O_II SMB2_OPLOCK_LEVEL_II
+#define O_EXCLUSIVE SMB2_OPLOCK_LEVEL_EXCLUSIVE
+#define O_BATCH SMB2_OPLOCK_LEVEL_BATCH
+
 /* For NEEDS(). */
 #define LEASES CAPABILITY(SMB2_GLOBAL_CAP_LEASING)
 #define DIRECTORY_LEASES CAPABILITY(SMB2_GLOBAL_CAP_DIRECTORY_LEASING)
@@ -131,6 +137,8 @@ struct reply *oplock_ack(struct file *file, uint8_t level);
 /* State of a lease in bits. */
 uint32_t held_bits(enum model_held held);
 uint32_t wanted_bits(enum model_wanted wanted);
+/* An oplock as its level. */
+uint8_t oplock_level(enum model_oplock held);
 /* The rule that a row of a table names. */
 enum rule_id rule_named(struct test *t, const char *id);
 

@@ -4,17 +4,6 @@
  */
 #include "lease/lease.h"
 
-enum level {
-	NONE = SMB2_OPLOCK_LEVEL_NONE,
-	II = SMB2_OPLOCK_LEVEL_II,
-	EXCLUSIVE = SMB2_OPLOCK_LEVEL_EXCLUSIVE,
-	BATCH = SMB2_OPLOCK_LEVEL_BATCH,
-};
-
-static const uint8_t levels[MODEL_OPLOCKS] = {[MODEL_OPLOCK_II] = II,
-	[MODEL_OPLOCK_EXCLUSIVE] = EXCLUSIVE,
-	[MODEL_OPLOCK_BATCH] = BATCH};
-
 static struct reply *open_with(struct peer *peer, const char *path,
 	uint8_t level, const struct create_options *options)
 {
@@ -31,9 +20,9 @@ static const struct {
 	const char *name;
 	uint8_t level;
 	enum rule_id rule;
-} alone_rows[] = {{"batch", BATCH, RULE_LEASE_OPLOCK_0001},
-	{"exclusive", EXCLUSIVE, RULE_LEASE_OPLOCK_0002},
-	{"level_II", II, RULE_LEASE_OPLOCK_0003}};
+} alone_rows[] = {{"batch", O_BATCH, RULE_LEASE_OPLOCK_0001},
+	{"exclusive", O_EXCLUSIVE, RULE_LEASE_OPLOCK_0002},
+	{"level_II", O_II, RULE_LEASE_OPLOCK_0003}};
 
 CONF_TABLE(lease, alone, alone_rows, "an oplock on a file that nobody else has",
 	RULES(LEASE_OPLOCK_0001, LEASE_OPLOCK_0002, LEASE_OPLOCK_0003))
@@ -50,10 +39,10 @@ CONF_TABLE(lease, alone, alone_rows, "an oplock on a file that nobody else has",
 static const struct {
 	const char *name;
 	uint8_t held, asked;
-} beside_rows[] = {{"batch_beside_none", NONE, BATCH},
-	{"exclusive_beside_none", NONE, EXCLUSIVE},
-	{"batch_beside_level_II", II, BATCH},
-	{"exclusive_beside_level_II", II, EXCLUSIVE}};
+} beside_rows[] = {{"batch_beside_none", O_NONE, O_BATCH},
+	{"exclusive_beside_none", O_NONE, O_EXCLUSIVE},
+	{"batch_beside_level_II", O_II, O_BATCH},
+	{"exclusive_beside_level_II", O_II, O_EXCLUSIVE}};
 
 CONF_TABLE(lease, beside_another, beside_rows,
 	"an oplock on a file that somebody else has open",
@@ -66,16 +55,16 @@ CONF_TABLE(lease, beside_another, beside_rows,
 	struct reply *r = open_with(b, "x", row->asked, &o);
 	need_ok(t, r);
 	uint8_t level = reply_as(r, smb2_create_response)->oplock_level;
-	check(t, r, level == NONE || level == II, LEASE_OPLOCK_0004,
+	check(t, r, level == O_NONE || level == O_II, LEASE_OPLOCK_0004,
 		"none or level II");
-	check_number(t, r, level, II, "OplockLevel", LEASE_OPLOCK_0005);
+	check_number(t, r, level, O_II, "OplockLevel", LEASE_OPLOCK_0005);
 }
 
 static const struct {
 	const char *name;
 	uint8_t level;
 } directory_rows[] = {
-	{"level_II", II}, {"exclusive", EXCLUSIVE}, {"batch", BATCH}};
+	{"level_II", O_II}, {"exclusive", O_EXCLUSIVE}, {"batch", O_BATCH}};
 
 CONF_TABLE(lease, directory, directory_rows, "a directory has no oplock",
 	RULES(LEASE_OPLOCK_0006))
@@ -85,7 +74,7 @@ CONF_TABLE(lease, directory, directory_rows, "a directory has no oplock",
 		&(struct create_options){.options = FILE_DIRECTORY_FILE});
 
 	need_ok(t, r);
-	check_field(t, r, SMB2_CREATE_RESPONSE_F_OPLOCK_LEVEL, NONE,
+	check_field(t, r, SMB2_CREATE_RESPONSE_F_OPLOCK_LEVEL, O_NONE,
 		LEASE_OPLOCK_0006);
 }
 
@@ -99,7 +88,7 @@ CONF_TABLE(lease, beside_a_lease, directory_rows,
 	need_lease(a, "x", L_RH);
 	struct reply *r = open_with(b, "x", row->level, &o);
 	need_ok(t, r);
-	check_field(t, r, SMB2_CREATE_RESPONSE_F_OPLOCK_LEVEL, NONE,
+	check_field(t, r, SMB2_CREATE_RESPONSE_F_OPLOCK_LEVEL, O_NONE,
 		LEASE_OPLOCK_0007);
 }
 
@@ -146,14 +135,14 @@ CONF_TABLE(lease, open, open_rows, "what an open by somebody else breaks",
 	bool sharing = row->reason == MODEL_OPLOCK_REASON_SHARING;
 	enum rule_id rule = rule_named(t, m->rule);
 	struct create_options o = opener(row->reason);
-	struct file *f = need_oplock(a, "x", levels[row->held],
+	struct file *f = need_oplock(a, "x", oplock_level(row->held),
 		&(struct create_options){.share = sharing ? SHARE_EXACT : 0});
 	struct request *open = open_send(b, "x", &o);
 
 	if (m->to == m->held) {
 		check_no_break(t, a, rule);
 	} else {
-		check_oplock_break(t, f, levels[m->to], rule);
+		check_oplock_break(t, f, oplock_level(m->to), rule);
 	}
 	if (m->wait) {
 		check_waits(t, open, RULE_LEASE_OPLOCK_0015);
@@ -163,7 +152,7 @@ CONF_TABLE(lease, open, open_rows, "what an open by somebody else breaks",
 			rule);
 	}
 	if (m->acknowledge) {
-		need_ok(t, oplock_ack(f, levels[m->to]));
+		need_ok(t, oplock_ack(f, oplock_level(m->to)));
 		rule_status(t, peer_wait(open),
 			sharing ? STATUS_SHARING_VIOLATION : STATUS_SUCCESS,
 			sharing ? rule : RULE_LEASE_OPLOCK_0015);
@@ -173,7 +162,7 @@ CONF_TABLE(lease, open, open_rows, "what an open by somebody else breaks",
 static const struct {
 	const char *name;
 	uint8_t level;
-} both_rows[] = {{"exclusive", EXCLUSIVE}, {"batch", BATCH}};
+} both_rows[] = {{"exclusive", O_EXCLUSIVE}, {"batch", O_BATCH}};
 
 CONF_TABLE(lease, read_control, both_rows,
 	"READ_CONTROL is more than access to attributes",
@@ -184,8 +173,8 @@ CONF_TABLE(lease, read_control, both_rows,
 	struct request *open = open_send(
 		b, "x", &(struct create_options){.access = READ_CONTROL});
 
-	if (check_oplock_break(t, f, II, RULE_LEASE_OPLOCK_0012)) {
-		need_ok(t, oplock_ack(f, II));
+	if (check_oplock_break(t, f, O_II, RULE_LEASE_OPLOCK_0012)) {
+		need_ok(t, oplock_ack(f, O_II));
 	}
 	need_ok(t, peer_wait(open));
 }
@@ -210,8 +199,8 @@ CONF_TABLE(lease, same_client, both_rows,
 	struct file *f = need_oplock(a, "x", row->level, NULL);
 	struct request *open = open_send(a, "x", NULL);
 
-	if (check_oplock_break(t, f, II, RULE_LEASE_OPLOCK_0022)) {
-		need_ok(t, oplock_ack(f, II));
+	if (check_oplock_break(t, f, O_II, RULE_LEASE_OPLOCK_0022)) {
+		need_ok(t, oplock_ack(f, O_II));
 	}
 	check_ok(t, peer_wait(open), LEASE_OPLOCK_0022);
 }
@@ -258,23 +247,23 @@ CONF_TABLE(lease, level_II, change_rows, "what breaks oplocks of level II",
 	struct file *data = need_file(b, "x", NULL);
 	need_ok(t, file_write(data, 0, "some data", 9));
 	need_ok(t, file_close(data));
-	struct file *f = need_oplock(a, "x", II, NULL);
+	struct file *f = need_oplock(a, "x", O_II, NULL);
 	struct file *other = row->own ? f : need_file(b, "x", NULL);
 	struct reply *r = change(other, row->change);
 	check_ok(t, r, LEASE_OPLOCK_0021);
-	check_oplock_break(t, f, NONE, row->rule);
+	check_oplock_break(t, f, O_NONE, row->rule);
 }
 
 CONF_TEST(lease, every_level_II, "every oplock of level II is broken",
 	RULES(LEASE_OPLOCK_0017))
 {
 	struct peer *a = client(t), *b = client(t), *c = client(t);
-	struct file *f = need_oplock(a, "x", II, NULL);
-	struct file *g = need_oplock(b, "x", II, NULL);
+	struct file *f = need_oplock(a, "x", O_II, NULL);
+	struct file *g = need_oplock(b, "x", O_II, NULL);
 
 	need_ok(t, file_write(need_file(c, "x", NULL), 0, "new", 3));
-	check_oplock_break(t, f, NONE, RULE_LEASE_OPLOCK_0017);
-	check_oplock_break(t, g, NONE, RULE_LEASE_OPLOCK_0017);
+	check_oplock_break(t, f, O_NONE, RULE_LEASE_OPLOCK_0017);
+	check_oplock_break(t, g, O_NONE, RULE_LEASE_OPLOCK_0017);
 }
 
 CONF_TEST(lease, streams, "the oplocks of a stream are its own",
@@ -283,12 +272,12 @@ CONF_TEST(lease, streams, "the oplocks of a stream are its own",
 	struct peer *a = client(t), *b = client(t);
 
 	need_ok(t, file_close(need_file(a, "x:s", NULL)));
-	need_oplock(a, "x", BATCH, NULL);
+	need_oplock(a, "x", O_BATCH, NULL);
 	struct reply *r =
-		open_with(b, "x:s", BATCH, &(struct create_options){0});
+		open_with(b, "x:s", O_BATCH, &(struct create_options){0});
 	check_no_break(t, a, RULE_LEASE_OPLOCK_0023);
 	need_ok(t, r);
-	check_field(t, r, SMB2_CREATE_RESPONSE_F_OPLOCK_LEVEL, BATCH,
+	check_field(t, r, SMB2_CREATE_RESPONSE_F_OPLOCK_LEVEL, O_BATCH,
 		LEASE_OPLOCK_0023);
 }
 
@@ -309,13 +298,13 @@ CONF_TABLE(lease, notification, both_rows, "the fields of an oplock break",
 	need(t, n != NULL && r->type == &smb2_oplock_break_notification_type,
 		"an oplock break");
 	check_number(
-		t, r, n->oplock_level, II, "OplockLevel", LEASE_OPLOCK_0024);
+		t, r, n->oplock_level, O_II, "OplockLevel", LEASE_OPLOCK_0024);
 	check_number(t, r, n->file_id.volatile_, f->id.volatile_,
 		"FileId.Volatile", LEASE_OPLOCK_0024);
 	check_header(
 		t, r, SMB2_HEADER_F_MESSAGE_ID, UINT64_MAX, LEASE_OPLOCK_0025);
 	check_header(t, r, SMB2_HEADER_F_TREE_ID, 0, LEASE_OPLOCK_0026);
 	check_unsigned(t, r, LEASE_OPLOCK_0027);
-	need_ok(t, oplock_ack(f, II));
+	need_ok(t, oplock_ack(f, O_II));
 	need_ok(t, peer_wait(open));
 }

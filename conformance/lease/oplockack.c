@@ -5,21 +5,10 @@
  */
 #include "lease/lease.h"
 
-enum level {
-	NONE = SMB2_OPLOCK_LEVEL_NONE,
-	II = SMB2_OPLOCK_LEVEL_II,
-	EXCLUSIVE = SMB2_OPLOCK_LEVEL_EXCLUSIVE,
-	BATCH = SMB2_OPLOCK_LEVEL_BATCH,
-};
-
-static const uint8_t levels[MODEL_OPLOCKS] = {[MODEL_OPLOCK_II] = II,
-	[MODEL_OPLOCK_EXCLUSIVE] = EXCLUSIVE,
-	[MODEL_OPLOCK_BATCH] = BATCH};
-
 static const uint8_t acknowledged[MODEL_OPLOCK_ACKNOWLEDGEDS] = {
-	[MODEL_OPLOCK_ACKNOWLEDGED_II] = II,
-	[MODEL_OPLOCK_ACKNOWLEDGED_EXCLUSIVE] = EXCLUSIVE,
-	[MODEL_OPLOCK_ACKNOWLEDGED_BATCH] = BATCH,
+	[MODEL_OPLOCK_ACKNOWLEDGED_II] = O_II,
+	[MODEL_OPLOCK_ACKNOWLEDGED_EXCLUSIVE] = O_EXCLUSIVE,
+	[MODEL_OPLOCK_ACKNOWLEDGED_BATCH] = O_BATCH,
 	[MODEL_OPLOCK_ACKNOWLEDGED_LEASE] = SMB2_OPLOCK_LEVEL_LEASE};
 
 static const uint32_t answers[MODEL_ACKNOWLEDGE_ANSWERS] = {
@@ -68,7 +57,7 @@ CONF_TABLE(lease, acknowledged, ack_rows,
 	const struct model_oplock_acknowledge *m =
 		model_oplock_acknowledge(row->held, row->to, row->level);
 	enum rule_id rule = rule_named(t, m->rule);
-	struct file *f = need_oplock(a, "x", levels[row->held], NULL);
+	struct file *f = need_oplock(a, "x", oplock_level(row->held), NULL);
 	struct request *open = open_send(b, "x",
 		&(struct create_options){
 			.disposition = DISPOSITION(row->to == MODEL_OPLOCK_NONE
@@ -81,7 +70,7 @@ CONF_TABLE(lease, acknowledged, ack_rows,
 	rule_status(t, r, answers[m->answer], rule);
 	if (m->answer == MODEL_ACKNOWLEDGE_ANSWER_ACCEPTED) {
 		rule_field(t, r, SMB2_OPLOCK_BREAK_NOTIFICATION_F_OPLOCK_LEVEL,
-			levels[m->becomes], rule);
+			oplock_level(m->becomes), rule);
 	} else {
 		file_close(f);
 	}
@@ -91,8 +80,8 @@ CONF_TABLE(lease, acknowledged, ack_rows,
 static const struct {
 	const char *name;
 	uint8_t held, level;
-} idle_rows[] = {{"batch_to_level_II", BATCH, II},
-	{"batch_to_none", BATCH, NONE}, {"level_II_to_none", II, NONE}};
+} idle_rows[] = {{"batch_to_level_II", O_BATCH, O_II},
+	{"batch_to_none", O_BATCH, O_NONE}, {"level_II_to_none", O_II, O_NONE}};
 
 CONF_TABLE(lease, nothing_to_acknowledge, idle_rows,
 	"an acknowledgment that nobody asked for", RULES(LEASE_OPLOCKACK_0005))
@@ -109,11 +98,11 @@ CONF_TEST(lease, unknown_file, "an acknowledgment of an unknown open",
 	RULES(LEASE_OPLOCKACK_0006))
 {
 	struct peer *a = client(t);
-	struct file *f = need_oplock(a, "x", BATCH, NULL);
+	struct file *f = need_oplock(a, "x", O_BATCH, NULL);
 
 	need_ok(t, file_close(f));
-	check_status(
-		t, oplock_ack(f, II), STATUS_FILE_CLOSED, LEASE_OPLOCKACK_0006);
+	check_status(t, oplock_ack(f, O_II), STATUS_FILE_CLOSED,
+		LEASE_OPLOCKACK_0006);
 }
 
 CONF_TEST(lease, not_in_time,
@@ -122,7 +111,7 @@ CONF_TEST(lease, not_in_time,
 {
 	struct peer *a = client(t), *b = client(t);
 
-	need_oplock(a, "x", BATCH, NULL);
+	need_oplock(a, "x", O_BATCH, NULL);
 	struct request *open = open_send(b, "x", NULL);
 	struct reply *r = peer_wait_ms(open, BREAK_TIMEOUT_MS);
 	check_ok(t, r, LEASE_OPLOCKACK_0007);

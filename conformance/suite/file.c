@@ -152,13 +152,10 @@ struct wire_view create_contexts(struct test *t,
 	return wire_view_of(out.p, out.n);
 }
 
-struct wire_view posix_contexts(
-	struct test *t, uint32_t mode, struct wire_view others)
+struct wire_view context_before(struct test *t,
+	const struct create_context *context, struct wire_view others)
 {
-	const struct smb2_create_posix_request data = {.posix_mode = mode};
-	const struct create_context c = {wire_view_of(POSIX_TAG, 16),
-		encoded(t, &smb2_create_posix_request_type, &data)};
-	struct wire_view one = create_contexts(t, &c, 1);
+	struct wire_view one = create_contexts(t, context, 1);
 	size_t behind = (one.n + 7) & ~(size_t)7;
 	uint8_t *all;
 
@@ -170,6 +167,16 @@ struct wire_view posix_contexts(
 	memcpy(all + behind, others.p, others.n);
 	wire_put32(all, (uint32_t)behind);
 	return wire_view_of(all, behind + others.n);
+}
+
+struct wire_view posix_contexts(
+	struct test *t, uint32_t mode, struct wire_view others)
+{
+	const struct smb2_create_posix_request data = {.posix_mode = mode};
+	const struct create_context c = {wire_view_of(POSIX_TAG, 16),
+		encoded(t, &smb2_create_posix_request_type, &data)};
+
+	return context_before(t, &c, others);
 }
 
 bool created_context(

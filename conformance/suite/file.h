@@ -45,6 +45,9 @@ struct create_context {
 };
 struct wire_view create_contexts(struct test *t,
 	const struct create_context *contexts, unsigned int count);
+/* One more in front of a list, which may be empty. */
+struct wire_view context_before(struct test *t,
+	const struct create_context *context, struct wire_view others);
 /* The context that asks for an open by the rules of POSIX, in front of other
  * contexts (which may be empty). POSIX-SMB2 2.2.13.2.16 */
 struct wire_view posix_contexts(
