@@ -253,6 +253,11 @@ void sim_hang_up(struct sim_peer *peer)
 	}
 }
 
+bool sim_connected(const struct sim_peer *peer)
+{
+	return !peer->closed;
+}
+
 static void happen_to_machine(struct sim *sim, struct event *event)
 {
 	struct sim_peer *peer = event->peer;

@@ -67,6 +67,8 @@ void sim_send(struct sim_peer *peer, struct blob *message);
 /* Ends the connection after what was sent; or now, with all on its way. */
 void sim_hang_up(struct sim_peer *peer);
 void sim_cut(struct sim_peer *peer);
+/* Is what is sent going to arrive? An end may not have been told yet. */
+bool sim_connected(const struct sim_peer *peer);
 
 /* The next event; false when nothing will ever happen by itself. */
 bool sim_step(struct sim *sim);

@@ -26,103 +26,6 @@ void world_broken(struct world *world, const char *format, ...)
 	fputc('\n', stderr);
 }
 
-/* ---- files that take a while ---- */
-
-struct slow_op {
-	struct work work; /* first */
-	struct slow_op *next;
-	struct world_files *files;
-	struct files_op *op;
-	struct files_node *node, *from;
-	bool posted;
-	void (*done)(struct files_op *op);
-	void *ctx;
-};
-
-/* As drivers have it: a CLOSE lets other operations of its node end. */
-static bool busy(const struct world_files *files, const struct slow_op *close)
-{
-	for (const struct slow_op *s = files->under_way; s != NULL;
-		s = s->next) {
-		if (s != close && s->posted &&
-			(s->node == close->node || s->from == close->node)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static void post_what_may(struct world_files *files)
-{
-	for (struct slow_op *s = files->under_way; s != NULL; s = s->next) {
-		if (!s->posted && !busy(files, s)) {
-			s->posted = true;
-			work_post(files->work, &s->work);
-		}
-	}
-}
-
-static void slow_finished(struct files_op *op)
-{
-	struct slow_op *slow = op->ctx, **at;
-	struct world_files *files = slow->files;
-
-	op->done = slow->done;
-	op->ctx = slow->ctx;
-	for (at = &files->under_way; *at != slow; at = &(*at)->next) {
-	}
-	*at = slow->next;
-	free(slow);
-	if (op->verb == FILES_CLOSE) {
-		files->nodes--;
-	} else if (op->verb == FILES_OPEN && op->result == 0) {
-		files->nodes++;
-	}
-	post_what_may(files);
-	op->done(op);
-}
-
-static void slow_run(struct work *work)
-{
-	(void)work; /* the memory driver belongs to the engine's thread */
-}
-
-static void slow_done(struct work *work)
-{
-	struct slow_op *slow = (struct slow_op *)work;
-	struct files_port *memory = slow->files->memory;
-
-	memory->submit(memory, slow->op);
-}
-
-static void slow_submit(struct files_port *port, struct files_op *op)
-{
-	struct world_files *files = (struct world_files *)port;
-	struct slow_op *slow = malloc(sizeof(*slow));
-
-	if (slow == NULL) {
-		abort();
-	}
-	*slow = (struct slow_op){{NULL, slow_run, slow_done}, files->under_way,
-		files, op, op->verb == FILES_OPEN ? NULL : op->node,
-		op->verb == FILES_COPY ? op->from : NULL,
-		op->verb != FILES_CLOSE, op->done, op->ctx};
-	files->under_way = slow;
-	op->done = slow_finished;
-	op->ctx = slow;
-	if (slow->posted) {
-		work_post(files->work, &slow->work);
-	} else {
-		post_what_may(files);
-	}
-}
-
-static void slow_cancel(struct files_port *port, struct files_op *op)
-{
-	(void)port;
-	(void)op;
-}
-
 static uint64_t files_now(void *ctx)
 {
 	return sim_now(((struct world *)ctx)->sim);
@@ -228,16 +131,15 @@ void world_init(struct world *world, uint64_t seed)
 		.work_max = work_max,
 		.loss = seed % 3 == 0 ? 0 : 3000,
 		.max_message = 1 << 20};
+	struct files_port *memory;
 
 	*world = (struct world){.seed = seed};
 	world->sim = sim_create(&config);
-	world->files.memory = files_memory_create(files_now, world, 1 << 20);
-	if (world->sim == NULL || world->files.memory == NULL) {
+	memory = files_memory_create(files_now, world, 1 << 20);
+	if (world->sim == NULL || memory == NULL) {
 		abort();
 	}
-	world->files.port = (struct files_port){
-		.submit = slow_submit, .cancel = slow_cancel};
-	world->files.work = sim_work(world->sim);
+	sim_files_init(&world->files, memory, sim_work(world->sim));
 	sim_auth_init(&world->auth, judge);
 	world->share = (struct engine_share){
 		.name = "data", .files = &world->files.port};

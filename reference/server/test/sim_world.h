@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "loop/sim.h"
 #include "server/test/sim_auth.h"
+#include "server/test/sim_files.h"
 
 #define SIM_SECOND 10000000ull
 #define SIM_CLIENTS 5
@@ -18,7 +19,6 @@
 #define SIM_REGION 512 /* bytes; each is filled with one value */
 
 struct conn;
-struct slow_op;
 
 /* One WRITE of a region: when it was sent and answered, by world.clock. */
 struct world_write {
@@ -33,15 +33,6 @@ struct world_region {
 	uint64_t held_since;
 };
 
-/* Operations run when the simulator's work does. */
-struct world_files {
-	struct files_port port; /* first */
-	struct files_port *memory;
-	struct work_port *work;
-	struct slow_op *under_way;
-	int nodes; /* open in the driver */
-};
-
 struct world {
 	uint64_t seed;
 	bool broken; /* an invariant did not hold */
@@ -49,7 +40,7 @@ struct world {
 	struct engine *engine;
 	struct sim_auth auth;
 	struct engine_share share;
-	struct world_files files;
+	struct sim_files files;
 	struct conn *conns; /* all there ever were */
 	struct conn *connecting;
 	uint64_t sessions[SIM_CLIENTS]; /* the last one of each */
