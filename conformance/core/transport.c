@@ -11,32 +11,17 @@
 
 static const struct smb2_echo_request echo = {0};
 
-/* ECHO with its length prefix, not registered as a request: its answer is
- * taken with peer_notification(). */
+/* An ECHO as it stands on the stream; its reply is waited for by
+ * peer_notification(). */
 static struct wire_view framed_echo(struct peer *a)
 {
-	struct pdu *pdu = pdu_build(a, &smb2_echo_request_type, &echo);
-	uint8_t *bytes = test_alloc(a->t, pdu->n + 4);
-
-	bytes[3] = (uint8_t)pdu->n;
-	memcpy(bytes + 4, pdu->bytes, pdu->n);
-	return wire_view_of(bytes, pdu->n + 4);
-}
-
-static struct peer *unsealed(struct test *t)
-{
-	struct peer *a =
-		client_with(t, &(struct client_options){.no_tree = true});
-
-	need(t, !a->session->encrypted && !a->session->signing_required,
-		"a session that requires neither signing nor encryption");
-	return a;
+	return pdu_framed(pdu_build(a, &smb2_echo_request_type, &echo));
 }
 
 CONF_TEST(core, length_prefix, "messages have a prefix of zero and length",
 	RULES(CORE_TRANSPORT_0001))
 {
-	struct peer *a = unsealed(t);
+	struct peer *a = client_unsealed(t, TRANSPORT_TARGET);
 	struct reply *r = peer_call(a, &smb2_echo_request_type, &echo);
 
 	check_number(t, r, a->raw_prefix, 0, "first byte of the prefix",
@@ -56,7 +41,7 @@ static const struct {
 CONF_TABLE(core, message_in_pieces, split_rows,
 	"a message may arrive in pieces", RULES(CORE_TRANSPORT_0002))
 {
-	struct peer *a = unsealed(t);
+	struct peer *a = client_unsealed(t, TRANSPORT_TARGET);
 	struct wire_view all = framed_echo(a);
 
 	peer_send_stream(a, wire_view_sub(all, 0, row->first));
@@ -69,7 +54,7 @@ CONF_TABLE(core, message_in_pieces, split_rows,
 CONF_TEST(core, messages_at_once, "several messages may arrive at once",
 	RULES(CORE_TRANSPORT_0003))
 {
-	struct peer *a = unsealed(t);
+	struct peer *a = client_unsealed(t, TRANSPORT_TARGET);
 	struct wire_view one, two;
 	uint8_t *both;
 
@@ -95,7 +80,7 @@ static const struct {
 CONF_TABLE(core, unknown_protocol_id, protocol_rows,
 	"an unknown ProtocolId ends the connection", RULES(CORE_TRANSPORT_0004))
 {
-	struct peer *a = unsealed(t);
+	struct peer *a = client_unsealed(t, TRANSPORT_TARGET);
 	struct pdu *pdu = pdu_build(a, &smb2_echo_request_type, &echo);
 
 	memcpy(pdu->bytes, row->id, 4);
@@ -204,7 +189,7 @@ CONF_TEST(core, long_request_of_small_command,
 	RULES(CORE_TRANSPORT_0009),
 	NEEDS(DIALECT_MIN(0x0210), CAPABILITY(SMB2_GLOBAL_CAP_LARGE_MTU)))
 {
-	struct peer *a = unsealed(t);
+	struct peer *a = client_unsealed(t, TRANSPORT_TARGET);
 
 	pdu_send(long_echo(a, SINGLE_CREDIT_MAX + 8));
 	check_closed(t, a, CORE_TRANSPORT_0009);

@@ -3,10 +3,9 @@
  * Rules QUIC-CAPS: SMB2_TRANSPORT_CAPABILITIES and what follows from it.
  * spec/quic.adoc, section "Transport capabilities"; [MS-SMB2] 2.2.3.1.5
  */
-#include "suite/file.h"
+#include "quic/sealing.h"
 #include "suite/quic.h"
 
-#define ENCRYPTED_SHARE "encrypted"
 #define ACCEPT SMB2_ACCEPT_TRANSPORT_LEVEL_SECURITY
 #define UNKNOWN_BIT 0x80000000u
 
@@ -95,37 +94,6 @@ static struct reply *echo_as(
 	return pdu_call(pdu);
 }
 
-/* CREATE of what is not there, so that an answer other than "no such file" is
- * about the request. */
-static struct reply *create_as(struct peer *a, enum encryption_mode seal)
-{
-	struct smb2_create_request r = create_request(a, "\\not-there",
-		&(struct create_options){
-			.disposition = DISPOSITION(FILE_OPEN)});
-	struct pdu *pdu = pdu_build(a, &smb2_create_request_type, &r);
-
-	pdu->sign = seal == SEAL_NO ? SIGN_YES : SIGN_AUTO;
-	pdu->seal = seal;
-	return pdu_call(pdu);
-}
-
-static struct reply *connect_plainly(struct peer *a, const char *share)
-{
-	const struct smb2_tree_connect_request r = {
-		.buffer = utf16(a->t, test_text(a->t, "\\\\%s\\%s",
-					      a->t->target->host, share))};
-	struct pdu *pdu = pdu_build(a, &smb2_tree_connect_request_type, &r);
-	struct reply *reply;
-
-	pdu->sign = SIGN_YES;
-	pdu->seal = SEAL_NO;
-	reply = pdu_call(pdu);
-	if (reply->status == STATUS_SUCCESS) {
-		a->tree = reply->header.tree_id;
-	}
-	return reply;
-}
-
 static struct client_options options_of(const struct truth_row *row)
 {
 	return (struct client_options){.transport = row->transport,
@@ -135,22 +103,11 @@ static struct client_options options_of(const struct truth_row *row)
 		.no_tree = true};
 }
 
-static void need_requirement(struct test *t)
-{
-	struct peer *a =
-		client_with(t, &(struct client_options){.no_tree = true,
-				       .transport = TRANSPORT_QUIC});
-
-	need_capability(t, a->session->setup,
-		a->session->flags & SMB2_SESSION_FLAG_ENCRYPT_DATA,
-		"a server that requires encryption of every session");
-}
-
 /* What a plain request of a session that requires encryption is told. */
 static void judge_session(struct peer *a, const struct truth_row *row)
 {
 	struct test *t = a->t;
-	struct reply *r = connect_plainly(a, "IPC$");
+	struct reply *r = tree_connect_plainly(a, "IPC$");
 
 	if (a->transport_security) {
 		check_flags(t, a->session->setup,
@@ -169,7 +126,7 @@ static void judge_session(struct peer *a, const struct truth_row *row)
 static void judge_share(struct peer *a, const struct truth_row *row)
 {
 	struct test *t = a->t;
-	struct reply *tree = connect_plainly(a, ENCRYPTED_SHARE);
+	struct reply *tree = tree_connect_plainly(a, ENCRYPTED_SHARE);
 	struct reply *r;
 
 	if (tree->status ==
@@ -178,7 +135,7 @@ static void judge_share(struct peer *a, const struct truth_row *row)
 	}
 	need_capability(t, tree, tree->status == STATUS_SUCCESS,
 		"a share named \"" ENCRYPTED_SHARE "\"");
-	r = create_as(a, SEAL_NO);
+	r = create_sealed(a, SEAL_NO);
 	if (a->transport_security) {
 		check_flags(t, tree, SMB2_TREE_CONNECT_RESPONSE_F_SHARE_FLAGS,
 			0, SMB2_SHAREFLAG_ENCRYPT_DATA, QUIC_CAPS_0010);
@@ -186,7 +143,7 @@ static void judge_share(struct peer *a, const struct truth_row *row)
 			t, r, STATUS_OBJECT_NAME_NOT_FOUND, QUIC_CAPS_0012);
 		check(t, r, !r->encrypted, QUIC_CAPS_0016,
 			"a plain answer to a plain request");
-		check_encrypted(t, create_as(a, SEAL_YES), QUIC_CAPS_0015);
+		check_encrypted(t, create_sealed(a, SEAL_YES), QUIC_CAPS_0015);
 	} else if (row->transport == TRANSPORT_QUIC) {
 		check_status(t, r, STATUS_ACCESS_DENIED, QUIC_CAPS_0013);
 	} else {
@@ -241,7 +198,7 @@ CONF_TABLE(quic, session_requires, truth_rows,
 		CORE_ENCRYPT_0013),
 	NEEDS(QUIC_TRANSPORT, ENCRYPTION))
 {
-	need_requirement(t);
+	need_required_sessions(t, TRANSPORT_QUIC);
 	judge_session(logged_on(t, row), row);
 }
 
@@ -275,7 +232,7 @@ CONF_TEST(quic, unsigned_request_for_unencrypted,
 {
 	struct peer *a;
 
-	need_requirement(t);
+	need_required_sessions(t, TRANSPORT_QUIC);
 	a = trusting(t, true);
 	need_ok(t, echo_as(a, SIGN_YES, SEAL_NO));
 	check_status(t, echo_as(a, SIGN_NO, SEAL_NO), STATUS_ACCESS_DENIED,

@@ -10,28 +10,11 @@
 
 static const struct smb2_echo_request echo = {0};
 
-/* Without signature and encryption, so that any message can be made. */
-static struct peer *unsealed(struct test *t)
-{
-	struct peer *a =
-		client_with(t, &(struct client_options){.no_tree = true,
-				       .transport = TRANSPORT_QUIC});
-
-	need(t, !a->session->encrypted && !a->session->signing_required,
-		"a session that requires neither signing nor encryption");
-	return a;
-}
-
-/* An ECHO request as it stands on the stream; its reply is waited for by
- * counting messages. */
+/* An ECHO as it stands on the stream; its reply is waited for by counting
+ * messages. */
 static struct wire_view framed_echo(struct peer *a)
 {
-	struct pdu *pdu = pdu_build(a, &smb2_echo_request_type, &echo);
-	uint8_t *bytes = test_alloc(a->t, pdu->n + 4);
-
-	bytes[3] = (uint8_t)pdu->n;
-	memcpy(bytes + 4, pdu->bytes, pdu->n);
-	return wire_view_of(bytes, pdu->n + 4);
+	return pdu_framed(pdu_build(a, &smb2_echo_request_type, &echo));
 }
 
 static bool messages_arrive(struct peer *a, unsigned int count)
@@ -48,7 +31,7 @@ static bool messages_arrive(struct peer *a, unsigned int count)
 CONF_TEST(quic, prefix, "messages have a prefix of zero and length",
 	RULES(QUIC_FRAME_0001), NEEDS(QUIC_TRANSPORT))
 {
-	struct peer *a = unsealed(t);
+	struct peer *a = client_unsealed(t, TRANSPORT_QUIC);
 	struct reply *r = peer_call(a, &smb2_echo_request_type, &echo);
 
 	check_number(t, r, a->raw_prefix, 0, "first byte of the prefix",
@@ -81,7 +64,7 @@ CONF_TABLE(quic, message_in_pieces, split_rows,
 	"a message may arrive in pieces", RULES(QUIC_FRAME_0002),
 	NEEDS(QUIC_TRANSPORT))
 {
-	struct peer *a = unsealed(t);
+	struct peer *a = client_unsealed(t, TRANSPORT_QUIC);
 	struct wire_view all = framed_echo(a);
 	size_t at = 0;
 	unsigned int i;
@@ -100,7 +83,7 @@ CONF_TEST(quic, messages_at_once, "several messages may arrive at once",
 	RULES(QUIC_FRAME_0003), NEEDS(QUIC_TRANSPORT))
 {
 	enum { COUNT = 5 };
-	struct peer *a = unsealed(t);
+	struct peer *a = client_unsealed(t, TRANSPORT_QUIC);
 	uint8_t bytes[COUNT * 80];
 	size_t n = 0;
 	unsigned int i;
@@ -127,7 +110,7 @@ CONF_TABLE(quic, other_prefix, prefix_rows,
 	"a prefix that does not begin with zero", RULES(QUIC_FRAME_0004),
 	NEEDS(QUIC_TRANSPORT))
 {
-	struct peer *a = unsealed(t);
+	struct peer *a = client_unsealed(t, TRANSPORT_QUIC);
 	struct wire_view all = framed_echo(a);
 	uint8_t bytes[80];
 
@@ -146,7 +129,8 @@ CONF_TABLE(quic, too_long, early_rows,
 	"a prefix that announces 16 MiB, and nothing behind it",
 	RULES(QUIC_FRAME_0005), NEEDS(QUIC_TRANSPORT))
 {
-	struct peer *a = row->early ? quic_connect(t, NULL) : unsealed(t);
+	struct peer *a = row->early ? quic_connect(t, NULL)
+				    : client_unsealed(t, TRANSPORT_QUIC);
 
 	peer_send_stream(a, wire_view_of("\0\xff\xff\xff", 4));
 	check_closed(t, a, QUIC_FRAME_0005);
@@ -155,7 +139,8 @@ CONF_TABLE(quic, too_long, early_rows,
 CONF_TABLE(quic, empty_frame, early_rows, "a prefix with the length zero",
 	RULES(QUIC_FRAME_0006), NEEDS(QUIC_TRANSPORT))
 {
-	struct peer *a = row->early ? quic_connect(t, NULL) : unsealed(t);
+	struct peer *a = row->early ? quic_connect(t, NULL)
+				    : client_unsealed(t, TRANSPORT_QUIC);
 
 	peer_send_stream(a, wire_view_of("\0\0\0\0\0\0\0\0", 8));
 	if (row->early) {

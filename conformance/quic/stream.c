@@ -65,13 +65,8 @@ CONF_TEST(quic, permitted_streams, "the client may open one stream",
 static struct wire_view framed_negotiate(struct peer *a)
 {
 	struct smb2_negotiate_request r = negotiate_request(a, NULL);
-	struct pdu *pdu = pdu_build(a, &smb2_negotiate_request_type, &r);
-	uint8_t *bytes = test_alloc(a->t, pdu->n + 4);
 
-	bytes[2] = (uint8_t)(pdu->n >> 8);
-	bytes[3] = (uint8_t)pdu->n;
-	memcpy(bytes + 4, pdu->bytes, pdu->n);
-	return wire_view_of(bytes, pdu->n + 4);
+	return pdu_framed(pdu_build(a, &smb2_negotiate_request_type, &r));
 }
 
 static const struct other_row {

@@ -386,6 +386,17 @@ struct peer *client(struct test *t)
 	return client_with(t, NULL);
 }
 
+struct peer *client_unsealed(struct test *t, enum transport transport)
+{
+	struct peer *peer =
+		client_with(t, &(struct client_options){.no_tree = true,
+				       .transport = transport});
+
+	need(t, !peer->session->encrypted && !peer->session->signing_required,
+		"a session that requires neither signing nor encryption");
+	return peer;
+}
+
 struct peer *client_bind(struct peer *primary)
 {
 	return client_bind_over(primary,

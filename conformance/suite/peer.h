@@ -236,6 +236,9 @@ struct reply *peer_tree_connect(struct peer *peer, const char *share);
 /* All of these; whatever fails ends the test without a verdict. */
 struct peer *client(struct test *t);
 struct peer *client_with(struct test *t, const struct client_options *options);
+/* Without tree connect, and without signatures and encryption, so that any
+ * message can be made. */
+struct peer *client_unsealed(struct test *t, enum transport transport);
 /* A second connection of the same client, bound to primary's session. */
 struct peer *client_bind(struct peer *primary);
 /* Over this transport; over QUIC it offers to leave out encryption. */
@@ -273,6 +276,9 @@ struct pdu *pdu_build(
 	struct peer *peer, const struct wire_type *type, const void *body);
 struct request *pdu_send(struct pdu *pdu);
 struct reply *pdu_call(struct pdu *pdu);
+/* Its bytes behind their length, as they stand on the stream, for
+ * peer_send_stream(): no request that peer_wait() knows. */
+struct wire_view pdu_framed(const struct pdu *pdu);
 /* Any bytes, framed as one message. */
 void peer_send_raw(struct peer *peer, struct wire_view message);
 /* Any bytes, not even framed. */

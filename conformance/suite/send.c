@@ -424,6 +424,17 @@ struct reply *peer_call(
 	return peer_wait(peer_send(peer, type, body));
 }
 
+struct wire_view pdu_framed(const struct pdu *pdu)
+{
+	uint8_t *bytes = test_alloc(pdu->peer->t, pdu->n + 4);
+
+	bytes[1] = (uint8_t)(pdu->n >> 16);
+	bytes[2] = (uint8_t)(pdu->n >> 8);
+	bytes[3] = (uint8_t)pdu->n;
+	memcpy(bytes + 4, pdu->bytes, pdu->n);
+	return wire_view_of(bytes, pdu->n + 4);
+}
+
 void peer_send_raw(struct peer *peer, struct wire_view message)
 {
 	uint32_t frame = link_send(peer, message, (struct wire_view){NULL, 0});
