@@ -28,6 +28,16 @@ static struct pair two_opens(
 	return p;
 }
 
+/* The first has locked the ten bytes that are in the file. */
+static struct pair locked(struct test *t, enum open_kind first, uint32_t held,
+	enum open_kind second)
+{
+	struct pair p = two_opens(t, first, second);
+
+	need_ok(t, file_lock(p.f, 0, 10, held));
+	return p;
+}
+
 static const struct {
 	const char *name;
 	enum open_kind first, second;
@@ -64,8 +74,7 @@ CONF_TABLE(posix, shared_locks_share, shared_rows,
 	"shared locks do not conflict, whatever the opens are",
 	RULES(CORE_LOCK_0005), NEEDS(POSIX_EXTENSIONS))
 {
-	struct pair p = two_opens(t, row->first, row->second);
-	need_ok(t, file_lock(p.f, 0, 10, SHARED));
+	struct pair p = locked(t, row->first, SHARED, row->second);
 	check_ok(t, file_lock(p.g, 5, 10, SHARED), CORE_LOCK_0005);
 }
 
@@ -100,8 +109,7 @@ CONF_TABLE(posix, advisory, advisory_rows,
 	"a lock of a POSIX open hinders no other POSIX open to read and write",
 	RULES(PSX_LOCK_0002), NEEDS(POSIX_EXTENSIONS))
 {
-	struct pair p = two_opens(t, P, P);
-	need_ok(t, file_lock(p.f, 0, 10, row->held));
+	struct pair p = locked(t, P, row->held, P);
 	check_ok(t, use(p.g, row->io), PSX_LOCK_0002);
 }
 
@@ -125,8 +133,7 @@ CONF_TABLE(posix, mandatory, mandatory_rows,
 	RULES(PSX_LOCK_0003, PSX_LOCK_0004, PSX_LOCK_0005, PSX_LOCK_0006),
 	NEEDS(POSIX_EXTENSIONS))
 {
-	struct pair p = two_opens(t, row->holder, row->user);
-	need_ok(t, file_lock(p.f, 0, 10, row->held));
+	struct pair p = locked(t, row->holder, row->held, row->user);
 	rule_status(t, use(p.g, row->io), STATUS_FILE_LOCK_CONFLICT, row->rule);
 }
 
@@ -134,8 +141,7 @@ CONF_TEST(posix, upgrade,
 	"an exclusive lock of the same open takes the place of its shared one",
 	RULES(PSX_LOCK_0008), NEEDS(POSIX_EXTENSIONS))
 {
-	struct pair p = two_opens(t, P, P);
-	need_ok(t, file_lock(p.f, 0, 10, SHARED));
+	struct pair p = locked(t, P, SHARED, P);
 	stop_ok(t, file_lock(p.f, 0, 10, EXCLUSIVE), PSX_LOCK_0008);
 	check_status(t, file_lock(p.g, 5, 1, SHARED), STATUS_LOCK_NOT_GRANTED,
 		PSX_LOCK_0008);
@@ -145,8 +151,7 @@ CONF_TEST(posix, downgrade,
 	"a shared lock of the same open takes the place of its exclusive one",
 	RULES(PSX_LOCK_0008), NEEDS(POSIX_EXTENSIONS))
 {
-	struct pair p = two_opens(t, P, P);
-	need_ok(t, file_lock(p.f, 0, 10, EXCLUSIVE));
+	struct pair p = locked(t, P, EXCLUSIVE, P);
 	stop_ok(t, file_lock(p.f, 0, 10, SHARED), PSX_LOCK_0008);
 	check_ok(t, file_lock(p.g, 5, 1, SHARED), PSX_LOCK_0008);
 }
@@ -155,8 +160,7 @@ CONF_TEST(posix, convert_a_part,
 	"a lock of another type on a part converts that part alone",
 	RULES(PSX_LOCK_0008), NEEDS(POSIX_EXTENSIONS))
 {
-	struct pair p = two_opens(t, P, P);
-	need_ok(t, file_lock(p.f, 0, 10, EXCLUSIVE));
+	struct pair p = locked(t, P, EXCLUSIVE, P);
 	stop_ok(t, file_lock(p.f, 4, 2, SHARED), PSX_LOCK_0008);
 	check_ok(t, file_lock(p.g, 4, 2, SHARED), PSX_LOCK_0008);
 	check_status(t, file_lock(p.g, 3, 1, SHARED), STATUS_LOCK_NOT_GRANTED,
@@ -169,8 +173,7 @@ CONF_TEST(posix, upgrade_that_conflicts,
 	"an upgrade that another open's shared lock forbids keeps the old lock",
 	RULES(PSX_LOCK_0009), NEEDS(POSIX_EXTENSIONS))
 {
-	struct pair p = two_opens(t, P, P);
-	need_ok(t, file_lock(p.f, 0, 10, SHARED));
+	struct pair p = locked(t, P, SHARED, P);
 	need_ok(t, file_lock(p.g, 0, 10, SHARED));
 	check_status(t, file_lock(p.f, 0, 10, EXCLUSIVE),
 		STATUS_LOCK_NOT_GRANTED, PSX_LOCK_0009);
@@ -183,8 +186,7 @@ CONF_TEST(posix, same_lock_twice,
 	"locking a range twice needs one unlock: locks do not stack",
 	RULES(PSX_LOCK_0011), NEEDS(POSIX_EXTENSIONS))
 {
-	struct pair p = two_opens(t, P, P);
-	need_ok(t, file_lock(p.f, 0, 10, EXCLUSIVE));
+	struct pair p = locked(t, P, EXCLUSIVE, P);
 	stop_ok(t, file_lock(p.f, 0, 10, EXCLUSIVE), PSX_LOCK_0011);
 	need_ok(t, file_lock(p.f, 0, 10, UNLOCK));
 	check_ok(t, file_lock(p.g, 0, 10, EXCLUSIVE), PSX_LOCK_0011);
@@ -247,8 +249,7 @@ CONF_TEST(posix, unlock_of_anothers_lock,
 	"an unlock touches no lock of another open", RULES(PSX_LOCK_0001),
 	NEEDS(POSIX_EXTENSIONS))
 {
-	struct pair p = two_opens(t, P, P);
-	need_ok(t, file_lock(p.f, 0, 10, EXCLUSIVE));
+	struct pair p = locked(t, P, EXCLUSIVE, P);
 	file_lock(p.g, 0, 10, UNLOCK);
 	check_status(t, file_lock(p.g, 0, 10, EXCLUSIVE),
 		STATUS_LOCK_NOT_GRANTED, PSX_LOCK_0001);
@@ -316,8 +317,7 @@ CONF_TEST(posix, waiting_lock,
 	"a lock that waits is granted when the range becomes free",
 	RULES(PSX_LOCK_0010, PSX_LOCK_0018), NEEDS(POSIX_EXTENSIONS))
 {
-	struct pair p = two_opens(t, P, P);
-	need_ok(t, file_lock(p.f, 0, 10, EXCLUSIVE));
+	struct pair p = locked(t, P, EXCLUSIVE, P);
 	struct request *waits =
 		file_lock_send(p.g, 4, 2, SMB2_LOCKFLAG_EXCLUSIVE_LOCK);
 	stop_status(t, peer_interim(waits), STATUS_PENDING, PSX_LOCK_0018);
@@ -331,8 +331,7 @@ CONF_TEST(posix, waiting_lock_after_downgrade,
 	"a shared lock that waits is granted when the other becomes shared",
 	RULES(PSX_LOCK_0018), NEEDS(POSIX_EXTENSIONS))
 {
-	struct pair p = two_opens(t, P, P);
-	need_ok(t, file_lock(p.f, 0, 10, EXCLUSIVE));
+	struct pair p = locked(t, P, EXCLUSIVE, P);
 	struct request *waits =
 		file_lock_send(p.g, 4, 2, SMB2_LOCKFLAG_SHARED_LOCK);
 	need_status(t, peer_interim(waits), STATUS_PENDING);
@@ -343,8 +342,7 @@ CONF_TEST(posix, waiting_lock_after_downgrade,
 CONF_TEST(posix, waiting_lock_cancelled, "a lock that waits can be cancelled",
 	RULES(CORE_CANCEL_0001, PSX_LOCK_0018), NEEDS(POSIX_EXTENSIONS))
 {
-	struct pair p = two_opens(t, P, P);
-	need_ok(t, file_lock(p.f, 0, 10, EXCLUSIVE));
+	struct pair p = locked(t, P, EXCLUSIVE, P);
 	struct request *waits =
 		file_lock_send(p.g, 4, 2, SMB2_LOCKFLAG_EXCLUSIVE_LOCK);
 	need_status(t, peer_interim(waits), STATUS_PENDING);
