@@ -12,9 +12,18 @@ else
 OUT     := $(BUILD)/$(VARIANT)
 endif
 
+# CROSS=aarch64-linux-gnu-: for another machine, with that compiler; unit tests
+# run under RUN (qemu-aarch64-static).
+CROSS   ?=
+RUN     ?=
 ifeq ($(origin CC),default)
-CC      := gcc
+CC      := $(CROSS)gcc
 endif
+ifneq ($(CROSS),)
+AR      := $(CROSS)ar
+LD      := $(CROSS)ld
+endif
+OBJCOPY := $(CROSS)objcopy
 PYTHON  := /usr/bin/python3
 GEN     := $(OUT)/gen
 
@@ -94,7 +103,8 @@ $(OUT)/obj/$(GEN)/%.o: $(GEN)/%.c | $$(GENERATED)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 check-unit: $$(UNIT_TESTS)
-	@set -e; for t in $(UNIT_TESTS); do echo "  TEST  $$t"; $$t; done
+	@set -e; for t in $(UNIT_TESTS); do echo "  TEST  $$t"; \
+	  $(RUN) $$t; done
 
 # The faulty build of the server stands beside the normal one.
 $(OUT)/bin/smb3xd-faulty: FORCE

@@ -52,7 +52,7 @@ $(OUT)/lib/libsmb3x.a: $(LIBSMB3X_OBJ) $(OUT)/pic/more.a
 	@mkdir -p $(@D)
 	@rm -f $@
 	@$(LD) -r -o $(OUT)/pic/libsmb3x.o $^
-	@objcopy --wildcard --keep-global-symbol='smb3x_*' $(OUT)/pic/libsmb3x.o
+	@$(OBJCOPY) --wildcard --keep-global-symbol='smb3x_*' $(OUT)/pic/libsmb3x.o
 	@$(AR) rcs $@ $(OUT)/pic/libsmb3x.o
 
 # Manual pages; the example of libsmb3x(3) is a program of its own.
