@@ -149,7 +149,7 @@ CONF_TABLE(dirlease, acknowledgment, state_rows,
 		&(struct create_options){
 			.disposition = DISPOSITION(FILE_CREATE)});
 
-	check_ok(t, peer_wait(create), DIRL_BREAK_0012);
+	check_ok(t, wait_at_once(create), DIRL_BREAK_0012);
 	check_break(t, d, L_NONE, row->state == L_RH ? BREAK_ACK : BREAK_NO_ACK,
 		RULE_DIRL_BREAK_0013);
 	if (row->state == L_RH) {

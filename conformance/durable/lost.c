@@ -104,13 +104,14 @@ CONF_TABLE(durable, lost, lost_rows, "which opens outlive which loss",
 		need(t, n->outcome == REPLY_ARRIVED, "a break");
 	}
 	struct peer *again = lose_by(a, row->loss);
-	if (open != NULL) {
-		rule_status(t, peer_wait(open), STATUS_SUCCESS, rule);
-	} else if (row->durability == MODEL_DURABILITY_NONE) {
+	if (row->durability == MODEL_DURABILITY_NONE) {
 		struct reply *r = peer_wait(open_send(b, "x", NULL));
 		rule_status(t, r, STATUS_SUCCESS, rule);
 	}
 	check_kept(again, d, m->kept, rule);
+	if (open != NULL) {
+		rule_status(t, peer_wait(open), STATUS_SUCCESS, rule);
+	}
 }
 
 static const struct {
@@ -138,6 +139,7 @@ CONF_TABLE(durable, silently, silent_rows,
 	struct peer *again = come_again(a, false);
 	uint64_t deadline = test_within(t, CLOSE_TIMEOUT_MS);
 	do { /* until the server has seen that it ended */
+		peers_pump(t, test_within(t, 20));
 		r = take_up(again, d);
 	} while (r->status == STATUS_OBJECT_NAME_NOT_FOUND &&
 		 test_clock() < deadline);

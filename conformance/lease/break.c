@@ -50,7 +50,7 @@ static void finish(struct test *t, struct lease *l, struct request *open,
 	if (m->wait) {
 		check_waits(t, open, RULE_LEASE_BREAK_0024);
 	} else if (m->to != m->held) {
-		check_ok(t, peer_wait(open), LEASE_BREAK_0026);
+		check_ok(t, wait_at_once(open), LEASE_BREAK_0026);
 	}
 	if (m->acknowledge) {
 		struct reply *ack = lease_ack(l, held_bits(m->to));
@@ -169,7 +169,7 @@ CONF_TABLE(lease, change, change_rows,
 	struct lease *l = need_lease(a, "x", held_bits(row->held));
 	struct file *f = need_file(b, "x", NULL);
 	struct request *request = change(f, row->reason);
-	struct reply *r = peer_wait(request);
+	struct reply *r = wait_at_once(request);
 	need_capability(t, r,
 		row->reason != MODEL_LEASE_REASON_ZERO ||
 			r->status != STATUS_NOT_SUPPORTED,

@@ -220,6 +220,15 @@ bool check_waits(struct test *t, struct request *request, enum rule_id rule)
 	       CONF_AT(t, conf_forbid_reply(t, request, QUIET_MS, rule));
 }
 
+struct reply *wait_at_once(struct request *request)
+{
+	struct reply *r = peer_wait_ms(request, AT_ONCE_MS);
+
+	return r->outcome == REPLY_TIMEOUT && request->interim == NULL
+		       ? peer_wait(request)
+		       : r;
+}
+
 struct reply *lease_ack_on(
 	struct peer *peer, struct wire_guid key, uint32_t state)
 {

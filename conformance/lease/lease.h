@@ -38,6 +38,9 @@
 
 /* A quiet time for what must not come, in milliseconds. */
 #define QUIET_MS 300
+/* Less than a server waits for an acknowledgment, even one that is told to be
+ * quick; on a busy machine an answer may take as long. */
+#define AT_ONCE_MS 3000
 /* Longer than servers wait for an acknowledgment (35 seconds). */
 #define BREAK_TIMEOUT_MS 50000
 
@@ -115,6 +118,9 @@ struct reply *need_break(struct peer *peer);
 bool check_no_break(struct test *t, struct peer *peer, enum rule_id rule);
 /* A request has its interim response and no final one yet. */
 bool check_waits(struct test *t, struct request *request, enum rule_id rule);
+/* The reply of a request that is not to wait for a break: it comes before
+ * AT_ONCE_MS are over, or at least without an interim response. */
+struct reply *wait_at_once(struct request *request);
 
 /* LEASE_BREAK_ACKNOWLEDGMENT: its response. */
 struct reply *lease_ack(struct lease *lease, uint32_t state);

@@ -430,7 +430,7 @@ static enum model_newcomer durable_meets(
 }
 
 /* Is it in the way, and has to go? */
-static bool durable_yields(const struct open *open, const struct cause *cause)
+static bool durable_yields(struct open *open, const struct cause *cause)
 {
 	const struct lease *lease = open->lease;
 	const struct model_parked_open *row;
@@ -445,6 +445,8 @@ static bool durable_yields(const struct open *open, const struct cause *cause)
 	}
 	row = model_parked_open(
 		durable_holds(open), durable_meets(open, cause));
+	/* Broken: the break that nobody answers does not end it either. */
+	open->durable.lasting = !row->kept && !model_rule(row->rule);
 	return row->kept != model_rule(row->rule);
 }
 

@@ -108,8 +108,9 @@ static uint32_t capabilities(const struct engine_conn *conn, uint16_t dialect)
 		offered |= conn->client_capabilities &
 			   SMB2_GLOBAL_CAP_MULTI_CHANNEL;
 	}
-	if (dialect >= SMB2_DIALECT_210 && dialect != SMB2_DIALECT_WILDCARD &&
-		RULE(LEASE_GRANT_0001)) {
+	if (dialect != SMB2_DIALECT_WILDCARD &&
+		dialect >= (RULE(LEASE_GRANT_0001) ? SMB2_DIALECT_210
+						   : SMB2_DIALECT_300)) {
 		offered |= SMB2_GLOBAL_CAP_LEASING;
 	}
 	if (dialect >= SMB2_DIALECT_300 && dialect != SMB2_DIALECT_WILDCARD &&
