@@ -100,11 +100,8 @@ CONF_TEST(dirlease, directory_is_marked,
 			.disposition = DISPOSITION(FILE_OPEN),
 			.options = FILE_DIRECTORY_FILE});
 	static const uint8_t yes = 1;
-	const struct smb2_set_info_request r = {.info_type = SMB2_0_INFO_FILE,
-		.file_info_class = FileDispositionInformation,
-		.file_id = f->id,
-		.buffer = wire_view_of(&yes, 1)};
-	struct request *mark = peer_send(b, &smb2_set_info_request_type, &r);
+	struct request *mark = set_info_send(
+		f, FileDispositionInformation, wire_view_of(&yes, 1));
 	struct reply *n = peer_notification(a, REPLY_TIMEOUT_MS);
 	const struct smb2_lease_break_notification *body = n->body;
 

@@ -192,26 +192,34 @@ struct reconnect_request reconnect_of(const struct durable *d)
 		.state = d->state};
 }
 
-struct reply *reconnect(
+struct request *reconnect_send(
 	struct peer *peer, const struct reconnect_request *request)
 {
 	struct test *t = peer->t;
 	struct create_options o = request->create;
+	struct smb2_create_request create;
 
 	o.contexts = contexts(t,
 		request->v1 ? reconnect_v1(t, request->id)
 			    : reconnect_v2(t, request->id, request->guid,
 				      request->flags),
 		request->more);
-	if (!request->lease) {
-		o.oplock = o.oplock != 0 ? o.oplock : SMB2_OPLOCK_LEVEL_BATCH;
-		return file_create(peer, request->path, &o);
+	if (request->lease) {
+		return lease_open_send(peer, request->path,
+			&(struct lease_request){.key = request->key,
+				.state = request->state,
+				.v1 = peer->dialect < 0x0300,
+				.create = o});
 	}
-	return lease_open(peer, request->path,
-		&(struct lease_request){.key = request->key,
-			.state = request->state,
-			.v1 = peer->dialect < 0x0300,
-			.create = o});
+	o.oplock = o.oplock != 0 ? o.oplock : SMB2_OPLOCK_LEVEL_BATCH;
+	create = create_request(peer, request->path, &o);
+	return peer_send(peer, &smb2_create_request_type, &create);
+}
+
+struct reply *reconnect(
+	struct peer *peer, const struct reconnect_request *request)
+{
+	return peer_wait(reconnect_send(peer, request));
 }
 
 struct reply *take_up(struct peer *peer, struct durable *d)

@@ -88,6 +88,8 @@ struct peer *come_with(
 struct reconnect_request reconnect_of(const struct durable *d);
 struct reply *reconnect(
 	struct peer *peer, const struct reconnect_request *request);
+struct request *reconnect_send(
+	struct peer *peer, const struct reconnect_request *request);
 /* The right request: its reply. On success the open belongs to peer. */
 struct reply *take_up(struct peer *peer, struct durable *d);
 

@@ -102,17 +102,6 @@ static const struct break_row change_rows[] = {ROW(R, WRITE), ROW(RH, WRITE),
 	ROW(R, LOCK), ROW(RH, LOCK), ROW(R, SIZE), ROW(RH, SIZE), ROW(R, ZERO),
 	ROW(RH, ZERO)};
 
-static struct request *set_info_send(
-	struct file *f, uint8_t info_class, struct wire_view bytes)
-{
-	const struct smb2_set_info_request r = {.info_type = SMB2_0_INFO_FILE,
-		.file_info_class = info_class,
-		.file_id = f->id,
-		.buffer = bytes};
-
-	return peer_send(f->peer, &smb2_set_info_request_type, &r);
-}
-
 static struct request *zero_send(struct file *f)
 {
 	static const uint8_t range[16] = {[8] = 2};
@@ -208,26 +197,6 @@ CONF_TABLE(lease, allocation, read_rows,
 static const struct break_row name_rows[] = {
 	ROW(RH, RENAME), ROW(RH, DELETE), ROW(RH, LINK)};
 
-static struct request *rename_send(struct file *f, const char *path)
-{
-	struct test *t = f->peer->t;
-	const struct file_rename_information rename = {
-		.file_name = utf16(t, test_path(f->peer, path))};
-
-	return set_info_send(f, FileRenameInformation,
-		encoded(t, &file_rename_information_type, &rename));
-}
-
-static struct request *link_send(struct file *f, const char *path)
-{
-	struct test *t = f->peer->t;
-	const struct file_link_information link = {
-		.file_name = utf16(t, test_path(f->peer, path))};
-
-	return set_info_send(f, FileLinkInformation,
-		encoded(t, &file_link_information_type, &link));
-}
-
 static struct request *rename_or_delete(
 	struct file *f, enum model_lease_reason reason)
 {
@@ -237,7 +206,7 @@ static struct request *rename_or_delete(
 	case MODEL_LEASE_REASON_RENAME:
 		return rename_send(f, "y");
 	case MODEL_LEASE_REASON_LINK:
-		return link_send(f, "y");
+		return hard_link_send(f, "y");
 	default:
 		return set_info_send(
 			f, FileDispositionInformation, wire_view_of(&yes, 1));

@@ -154,6 +154,37 @@ struct request *open_send(struct peer *peer, const char *path,
 	return peer_send(peer, &smb2_create_request_type, &r);
 }
 
+struct request *set_info_send(
+	struct file *file, uint8_t info_class, struct wire_view bytes)
+{
+	const struct smb2_set_info_request r = {.info_type = SMB2_0_INFO_FILE,
+		.file_info_class = info_class,
+		.file_id = file->id,
+		.buffer = bytes};
+
+	return peer_send(file->peer, &smb2_set_info_request_type, &r);
+}
+
+struct request *rename_send(struct file *file, const char *path)
+{
+	struct test *t = file->peer->t;
+	const struct file_rename_information rename = {
+		.file_name = utf16(t, test_path(file->peer, path))};
+
+	return set_info_send(file, FileRenameInformation,
+		encoded(t, &file_rename_information_type, &rename));
+}
+
+struct request *hard_link_send(struct file *file, const char *path)
+{
+	struct test *t = file->peer->t;
+	const struct file_link_information link = {
+		.file_name = utf16(t, test_path(file->peer, path))};
+
+	return set_info_send(file, FileLinkInformation,
+		encoded(t, &file_link_information_type, &link));
+}
+
 struct reply *open_existing(
 	struct peer *peer, const char *path, uint32_t access)
 {

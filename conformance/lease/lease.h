@@ -98,6 +98,12 @@ struct lease *lease_of(struct reply *create);
 /* CREATE that is not waited for. Without a disposition FILE_OPEN. */
 struct request *open_send(struct peer *peer, const char *path,
 	const struct create_options *options);
+/* SET_INFO of a class of SMB2_0_INFO_FILE that is not waited for. */
+struct request *set_info_send(
+	struct file *file, uint8_t info_class, struct wire_view bytes);
+/* A new name, or one more, that nothing has yet; not waited for. */
+struct request *rename_send(struct file *file, const char *path);
+struct request *hard_link_send(struct file *file, const char *path);
 /* FILE_OPEN with this access, everything shared; the reply. */
 struct reply *open_existing(
 	struct peer *peer, const char *path, uint32_t access);
