@@ -28,7 +28,7 @@ struct quic_client_options {
 	uint32_t window;            /* bytes the server may send ahead */
 	uint32_t connection_window; /* the same over all streams */
 	unsigned int streams_bidi, streams_uni; /* the server may open */
-	uint64_t idle_ns, keep_alive_ns;        /* 0: the usual ones */
+	uint64_t idle_ns, keep_alive_ns; /* 0: the usual; as quic_ep_config */
 	bool no_keep_alive;
 	bool no_offload; /* one packet per call of the system */
 	bool no_stream;  /* do not open stream 0 by itself */

@@ -110,7 +110,7 @@ struct quic_ep_config {
 	uint32_t version;          /* client: 0 = QUIC_V1 */
 	uint32_t max_message;
 	uint64_t idle_ns, handshake_ns; /* 0: as in quic_limits.h */
-	uint64_t keep_alive_ns;         /* 0: never */
+	uint64_t keep_alive_ns; /* at most, a third of idle else; 0: never */
 	/* A peer that stops so long in the middle of a message may miss our
 	 * last acknowledgment, and may have no timer of its own to go on: the
 	 * packet is sent again, less and less often. 0: never */

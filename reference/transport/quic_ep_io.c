@@ -71,14 +71,31 @@ static void check_nudge(struct quic_ep *ep)
 			       : UINT64_MAX;
 }
 
+/* Often enough for the side that is patient for the shorter time. */
+static void keep_alive(struct quic_ep *ep)
+{
+	uint64_t theirs = ngtcp2_conn_get_remote_transport_params(ep->conn)
+				  ->max_idle_timeout;
+	uint64_t idle = ep->config.idle_ns;
+	uint64_t often = ep->config.keep_alive_ns;
+
+	if (often == 0) {
+		return;
+	}
+	if (theirs != 0 && (idle == 0 || theirs < idle)) {
+		idle = theirs;
+	}
+	if (idle != 0 && idle / 3 < often) {
+		often = idle / 3;
+	}
+	ngtcp2_conn_set_keep_alive_timeout(ep->conn, often);
+}
+
 void quic_ep_settle(struct quic_ep *ep)
 {
 	if (ep->handshaken && !ep->ready && ep->phase == QUIC_PHASE_ALIVE) {
 		ep->ready = true;
-		if (ep->config.keep_alive_ns != 0) {
-			ngtcp2_conn_set_keep_alive_timeout(
-				ep->conn, ep->config.keep_alive_ns);
-		}
+		keep_alive(ep);
 		if (!ep->config.no_stream && open_stream(ep) < 0) {
 			quic_ep_fail_application(ep, QUIC_CODE_FRAME,
 				"the peer allows no stream");

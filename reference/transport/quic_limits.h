@@ -30,7 +30,7 @@
 /* Time. */
 #define QUIC_HANDSHAKE_NS (10 * QUIC_SECOND)
 #define QUIC_IDLE_NS (60 * QUIC_SECOND)
-#define QUIC_KEEP_ALIVE_NS (10 * QUIC_SECOND) /* of clients */
+#define QUIC_KEEP_ALIVE_NS (15 * QUIC_SECOND) /* of clients, at most */
 #define QUIC_NUDGE_NS (QUIC_SECOND / 20)
 #define QUIC_NUDGES 8                    /* each after twice the time */
 #define QUIC_FLUSH_NS (3 * QUIC_SECOND)  /* for the last messages */

@@ -305,6 +305,24 @@ static void pings_keep_it(void **state)
 	rig_finish(&rig);
 }
 
+/* The side that is patient for the shorter time decides how often. */
+static void pings_are_as_frequent_as_they_must(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	for (unsigned int patient = 0; patient < 2; patient++) {
+		rig_init(&rig, &good);
+		rig.config[patient].idle_ns = 600 * QUIC_SECOND;
+		rig.config[!patient].idle_ns = 6 * QUIC_SECOND;
+		rig.config[RIG_CLIENT].keep_alive_ns = QUIC_KEEP_ALIVE_NS;
+		connect_rig(&rig);
+		rig_run(&rig, rig.now + 900 * QUIC_SECOND);
+		assert_int_equal(rig.users[0].over + rig.users[1].over, 0);
+		rig_finish(&rig);
+	}
+}
+
 /* Each of the first datagrams, lost once, in each direction. */
 static void lost_flights_are_repeated(void **state)
 {
@@ -601,6 +619,7 @@ int main(void)
 		cmocka_unit_test(other_streams_are_refused),
 		cmocka_unit_test(silence_ends_it),
 		cmocka_unit_test(pings_keep_it),
+		cmocka_unit_test(pings_are_as_frequent_as_they_must),
 		cmocka_unit_test(lost_flights_are_repeated),
 		cmocka_unit_test(handshake_has_its_time),
 		cmocka_unit_test(tail_loss_is_noticed),
