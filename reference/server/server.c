@@ -243,18 +243,59 @@ static struct gss_config auth_view(const struct config *config)
 	};
 }
 
-/* On failure the old configuration stays in force. */
-static void reload(struct server *server)
+/* Certificates and access control lists of QUIC, anew from their files. */
+static int tls_view(const struct server *server, const struct config *config,
+	struct quic_tls **ret_tls, char ret_error[256])
 {
-	struct config *config = server->reload(server->reload_ctx);
-	struct engine_config engine;
-	struct gss_config auth;
-	int r;
+	const struct config_quic *quic = &config->quic;
+	struct quic_tls_server tls = {
+		.file_count = quic->certificate_count,
+		.kept = server->tls,
+		.ca = quic->ca,
+		.require_client = quic->require_client,
+		.skip_access = quic->skip_access,
+		.allow = (const char *const *)quic->allow.entries,
+		.deny = (const char *const *)quic->deny.entries,
+		.allow_count = quic->allow.count,
+		.deny_count = quic->deny.count,
+	};
 
-	if (config == NULL) {
-		return;
+	for (unsigned int i = 0; i < quic->certificate_count; i++) {
+		tls.files[i] = (struct quic_tls_file){
+			quic->certificates[i], quic->keys[i]};
 	}
-	auth = auth_view(config);
+	return quic_tls_server_create(&tls, ret_tls, ret_error);
+}
+
+static void set_tls(struct server *server, struct quic_tls *tls)
+{
+	if (server->quic != NULL) {
+		quic_set_tls(server->quic, tls);
+	}
+	if (server->kernel != NULL) {
+		quic_kernel_set_tls(server->kernel, tls);
+	}
+	quic_tls_destroy(server->tls);
+	server->tls = tls;
+	log_event(LOG_INFO, "quic.certificate", "sha256=%s",
+		quic_tls_fingerprint(tls));
+}
+
+/* Everything that may fail comes before anything that lasts. */
+static int reload_parts(
+	struct server *server, const struct config *config, char ret_error[256])
+{
+	struct gss_config auth = auth_view(config);
+	struct engine_config engine;
+	struct quic_tls *tls = NULL;
+	int r = 0;
+
+	if (server->tls != NULL) {
+		r = tls_view(server, config, &tls, ret_error);
+		if (r < 0) {
+			return r;
+		}
+	}
 	r = engine_view(server, config, &engine);
 	if (r == 0) {
 		r = gss_auth_reload(server->auth, &auth);
@@ -263,8 +304,25 @@ static void reload(struct server *server)
 		r = engine_reload(server->engine, &engine);
 	}
 	if (r < 0) {
-		log_event(
-			LOG_ERROR, "reload.failed", "why=\"%s\"", strerror(-r));
+		snprintf(ret_error, 256, "%s", strerror(-r));
+		quic_tls_destroy(tls);
+	} else if (tls != NULL) {
+		set_tls(server, tls);
+	}
+	return r;
+}
+
+/* On failure the old configuration stays in force. */
+static void reload(struct server *server)
+{
+	struct config *config = server->reload(server->reload_ctx);
+	char error[256] = "no memory";
+
+	if (config == NULL) {
+		return;
+	}
+	if (reload_parts(server, config, error) < 0) {
+		log_event(LOG_ERROR, "reload.failed", "why=\"%s\"", error);
 		config_finish(config);
 		free(config);
 		return;
@@ -413,28 +471,13 @@ static uint32_t max_message(const struct engine_config *engine)
 /* The certificate of QUIC, with the first address that wants it. */
 static int open_tls(struct server *server)
 {
-	const struct config_quic *quic = &server->config->quic;
-	struct quic_tls_server tls = {
-		.file_count = quic->certificate_count,
-		.ca = quic->ca,
-		.require_client = quic->require_client,
-		.skip_access = quic->skip_access,
-		.allow = (const char *const *)quic->allow.entries,
-		.deny = (const char *const *)quic->deny.entries,
-		.allow_count = quic->allow.count,
-		.deny_count = quic->deny.count,
-	};
-	char error[256];
+	char error[256] = "no memory";
 	int r;
 
 	if (server->tls != NULL) {
 		return 0;
 	}
-	for (unsigned int i = 0; i < quic->certificate_count; i++) {
-		tls.files[i] = (struct quic_tls_file){
-			quic->certificates[i], quic->keys[i]};
-	}
-	r = quic_tls_server_create(&tls, &server->tls, error);
+	r = tls_view(server, server->config, &server->tls, error);
 	if (r < 0) {
 		log_event(LOG_ERROR, "quic.failed", "why=\"%s\"", error);
 	}

@@ -271,6 +271,11 @@ struct quic *quic_create(const struct io_port *io,
 	return quic;
 }
 
+void quic_set_tls(struct quic *quic, struct quic_tls *tls)
+{
+	quic->tls = tls;
+}
+
 void quic_destroy(struct quic *quic)
 {
 	struct quic_send *send;
@@ -322,9 +327,21 @@ int quic_listen_on(
 	return 0;
 }
 
+/* Those that only wait for stragglers need not any more. */
+static void touch_over(struct quic_conn *conn)
+{
+	for (; conn != NULL; conn = conn->next) {
+		if (conn->over) {
+			quic_conn_touch(conn);
+		}
+	}
+}
+
 void quic_stop_listening(struct quic *quic)
 {
 	quic->stopping = true;
+	touch_over(quic->half_open.first);
+	touch_over(quic->open.first);
 	quic->io->timer_set(quic->io->ctx, &quic->work, 0);
 }
 

@@ -35,6 +35,8 @@ struct quic_limits {
 struct quic *quic_create(const struct io_port *io,
 	const struct quic_limits *limits, const struct transport_user *user,
 	struct quic_tls *tls);
+/* New connections use it; those that are there keep theirs. */
+void quic_set_tls(struct quic *quic, struct quic_tls *tls);
 /* Listeners and connections are gone (quic_idle()). Accepts NULL. */
 void quic_destroy(struct quic *quic);
 

@@ -377,7 +377,7 @@ void quic_ep_destroy(struct quic_ep *ep)
 		ngtcp2_conn_del(ep->conn);
 	}
 	if (ep->tls != NULL) {
-		gnutls_deinit(ep->tls);
+		quic_tls_session_end(ep->tls);
 	}
 	for (unsigned int i = 0; i < QUIC_STREAMS; i++) {
 		quic_stream_drop(&ep->streams[i]);

@@ -453,6 +453,11 @@ struct quic_kernel *quic_kernel_create(const struct io_port *io,
 	return kernel;
 }
 
+void quic_kernel_set_tls(struct quic_kernel *kernel, struct quic_tls *tls)
+{
+	kernel->tls = tls;
+}
+
 void quic_kernel_destroy(struct quic_kernel *kernel)
 {
 	if (kernel != NULL) {

@@ -18,6 +18,8 @@ bool quic_kernel_offered(void);
 struct quic_kernel *quic_kernel_create(const struct io_port *io,
 	const struct quic_limits *limits, const struct transport_user *user,
 	struct quic_tls *tls);
+/* As quic_set_tls(). */
+void quic_kernel_set_tls(struct quic_kernel *kernel, struct quic_tls *tls);
 /* Listeners and connections are gone (quic_kernel_idle()). Accepts NULL. */
 void quic_kernel_destroy(struct quic_kernel *kernel);
 

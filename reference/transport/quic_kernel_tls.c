@@ -219,7 +219,7 @@ void kernel_tls_destroy(struct kernel_tls *handshake)
 	while (handshake->out != NULL) {
 		drop_piece(handshake);
 	}
-	gnutls_deinit(handshake->session);
+	quic_tls_session_end(handshake->session);
 	free(handshake);
 }
 

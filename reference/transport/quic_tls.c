@@ -85,11 +85,36 @@ static int load_certificate(struct quic_tls *tls, const char *certificate,
 	return r < 0 ? fail(error, "certificate", certificate, r) : 0;
 }
 
-static int make_certificate(struct quic_tls *tls, char error[256])
+/* The certificate that was made for earlier settings. */
+static int take_certificate(const struct quic_tls *from,
+	gnutls_x509_privkey_t *ret_key, gnutls_x509_crt_t *ret_crt)
+{
+	gnutls_x509_privkey_t key;
+	gnutls_x509_crt_t *list;
+	unsigned int count;
+
+	if (gnutls_certificate_get_x509_key(from->credentials, 0, &key) < 0) {
+		return -ENOMEM;
+	}
+	if (gnutls_certificate_get_x509_crt(
+		    from->credentials, 0, &list, &count) < 0) {
+		gnutls_x509_privkey_deinit(key);
+		return -ENOMEM;
+	}
+	*ret_key = key;
+	*ret_crt = list[0]; /* a chain of one */
+	gnutls_free(list);
+	return 0;
+}
+
+static int make_certificate(
+	struct quic_tls *tls, const struct quic_tls *kept, char error[256])
 {
 	gnutls_x509_privkey_t key;
 	gnutls_x509_crt_t crt;
-	int r = quic_cert_make(&key, &crt);
+	int r = kept != NULL && kept->self_made
+			? take_certificate(kept, &key, &crt)
+			: quic_cert_make(&key, &crt);
 
 	if (r < 0) {
 		snprintf(error, 256, "no certificate could be made");
@@ -114,6 +139,7 @@ static int create(struct quic_tls **ret_tls, char error[256])
 	if (tls == NULL) {
 		return -ENOMEM;
 	}
+	tls->holds = 1;
 	r = gnutls_certificate_allocate_credentials(&tls->credentials);
 	if (r == 0) {
 		r = gnutls_priority_init(&tls->priority, PRIORITY, NULL);
@@ -145,7 +171,8 @@ static int set_up_server(struct quic_tls *tls,
 	tls->server = true;
 	tls->require_client = server->require_client;
 	tls->skip_access = server->skip_access;
-	r = server->file_count == 0 ? make_certificate(tls, error) : 0;
+	r = server->file_count == 0 ? make_certificate(tls, server->kept, error)
+				    : 0;
 	for (unsigned int i = 0; i < server->file_count && r == 0; i++) {
 		r = load_certificate(tls, server->files[i].certificate,
 			server->files[i].key, error);
@@ -230,7 +257,7 @@ int quic_tls_client_create(const struct quic_tls_client *client,
 
 void quic_tls_destroy(struct quic_tls *tls)
 {
-	if (tls == NULL) {
+	if (tls == NULL || --tls->holds > 0) {
 		return;
 	}
 	if (tls->credentials != NULL) {
@@ -640,8 +667,17 @@ int quic_tls_session(struct quic_tls *tls, struct quic_tls_peer *peer,
 		gnutls_deinit(s);
 		return -EIO;
 	}
+	tls->holds++;
 	*ret_session = s;
 	return 0;
+}
+
+void quic_tls_session_end(gnutls_session_t session)
+{
+	struct quic_tls *tls = quic_tls_of(session);
+
+	gnutls_deinit(session);
+	quic_tls_destroy(tls);
 }
 
 struct quic_tls *quic_tls_of(gnutls_session_t session)

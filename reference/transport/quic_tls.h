@@ -27,10 +27,11 @@ struct quic_tls_file {
 
 struct quic_tls_server {
 	/* The one for the name that the client asks for is taken, or the
-	 * first. None: one is made. */
+	 * first. None: that of kept if it was made, or one is made. */
 	struct quic_tls_file files[QUIC_CERTIFICATES];
 	unsigned int file_count;
-	const char *ca; /* PEM, who signs client certificates */
+	const struct quic_tls *kept; /* of earlier settings; may be NULL */
+	const char *ca;              /* PEM, who signs client certificates */
 	bool require_client;
 	bool skip_access; /* every valid client certificate is enough */
 	const char *const *allow, *const *deny; /* deny wins */
@@ -49,7 +50,7 @@ int quic_tls_server_create(const struct quic_tls_server *server,
 	struct quic_tls **ret_tls, char ret_error[256]);
 int quic_tls_client_create(const struct quic_tls_client *client,
 	struct quic_tls **ret_tls, char ret_error[256]);
-/* Every session on it has ended. Accepts NULL. */
+/* It is there until its last session has ended. Accepts NULL. */
 void quic_tls_destroy(struct quic_tls *tls);
 
 /* Of the own certificate; "" without one. */
@@ -80,6 +81,7 @@ struct quic_tls_peer {
  * ngtcp2_crypto_conn_ref that ngtcp2's glue wants. */
 int quic_tls_session(struct quic_tls *tls, struct quic_tls_peer *peer,
 	void *conn_ref, gnutls_session_t *ret_session);
+void quic_tls_session_end(gnutls_session_t session);
 /* "smb" was agreed on, in this session. */
 bool quic_tls_is_smb(gnutls_session_t session);
 /* A server's session offers to be resumed (never with early data). */

@@ -16,6 +16,7 @@ struct quic_access {
 };
 
 struct quic_tls {
+	unsigned int holds; /* whoever created it, and sessions */
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priority;
 	gnutls_datum_t ticket_key, resume;

@@ -11,6 +11,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 from cryptography import x509
@@ -103,6 +104,7 @@ def start_fixture(tmp_path):
         return port, re.fullmatch(
             'smb3xd: certificate sha256:([0-9a-f]{64})\n', line).group(1)
 
+    start.running = running
     yield start
     for process in running:
         process.send_signal(signal.SIGTERM)
@@ -110,10 +112,11 @@ def start_fixture(tmp_path):
         process.stdout.close()
 
 
-def enter(port, *arguments, host='localhost', command='info', code=0):
+def enter(port, *arguments, host='localhost', command='info', code=0,
+          user='tester:secret'):
     done = subprocess.run(
         [SMB3X, '-q', '--transport', 'quic', *map(str, arguments), command,
-         f'smb://tester:secret@{host}:{port}/data'],
+         f'smb://{user}@{host}:{port}/data'],
         capture_output=True, text=True, timeout=30)
     assert (done.returncode == 0) == (code == 0), done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -215,6 +218,107 @@ def test_a_foreign_chain_lends_no_name(start, good, tmp_path):
         '--quic-ca', good.path, '--quic-client-certificate', 'listed',
         '--quic-allow', 'issuer:CN=friend')
     refused(port, '--insecure', *own(mine))
+
+
+class Reloading:
+    """smb3xd with a configuration file that changes."""
+
+    def __init__(self, start, folder, *arguments):
+        self.conf, self.log = folder / 'conf', folder / 'log'
+        self.conf.write_text('')
+        self.port, self.fingerprint = start(
+            '--config', self.conf, *arguments)
+        self.process = start.running[-1]
+        self.times = 0
+
+    def reload(self, text, word='reload.done'):
+        """A line of the log with the word, that the new text caused."""
+        self.conf.write_text(text)
+        self.process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            lines = [line for line in self.log.read_text().splitlines()
+                     if ' reload.' in line]
+            if len(lines) > self.times:
+                self.times += 1
+                assert word in lines[-1], lines[-1]
+                return lines[-1]
+            time.sleep(0.02)
+        raise AssertionError(self.log.read_text())
+
+
+def test_reload_brings_certificates(start, good, tmp_path):
+    server = Reloading(start, tmp_path)
+    enter(server.port, '--fingerprint', server.fingerprint)
+    # One that was made stays.
+    server.reload('')
+    enter(server.port, '--fingerprint', server.fingerprint)
+    path = good.issue('leaf', SERVER, ['localhost'])
+    setting = f'[server]\nquic-certificate = {path}\n'
+    server.reload(setting)
+    old = Authority.fingerprint(path)
+    assert f'quic.certificate sha256={old}' in server.log.read_text()
+    enter(server.port, '--ca', good.path)
+    refused(server.port, '--fingerprint', server.fingerprint)
+    # A client that is there stays, whatever comes.
+    there = subprocess.Popen(
+        [SMB3X, '-q', '--transport', 'quic', '--fingerprint', old, 'run',
+         f'smb://tester:secret@localhost:{server.port}/data'],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    there.stdin.write('mkdir before\n')
+    there.stdin.flush()
+    end = time.monotonic() + 10
+    while not (tmp_path / 'share' / 'before').exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    good.issue('leaf', SERVER, ['localhost'])  # the same file
+    server.reload(setting)
+    new = Authority.fingerprint(path)
+    assert new != old
+    refused(server.port, '--fingerprint', old)
+    enter(server.port, '--fingerprint', new)
+    assert there.communicate('mkdir after\n', timeout=10)
+    assert there.returncode == 0 and (tmp_path / 'share' / 'after').exists()
+    assert server.log.read_text().count('session.valid') == 5
+
+
+@pytest.mark.parametrize('case', ['missing', 'broken', 'other key', 'entry'])
+def test_bad_files_change_nothing(start, good, tmp_path, case):
+    path = good.issue('leaf', SERVER, ['localhost'])
+    server = Reloading(start, tmp_path, '--quic-certificate', path)
+    bad, why = tmp_path / 'bad.pem', str(tmp_path / 'bad.pem')
+    text = f'[server]\nquic-certificate = {bad}\n'
+    if case == 'broken':
+        bad.write_text('-----BEGIN CERTIFICATE-----\nnonsense\n')
+    elif case == 'other key':
+        other = good.issue('other', SERVER, ['localhost'])
+        bad.write_bytes(path.read_bytes())
+        text += f'quic-key = {other}\n'
+    elif case == 'entry':
+        text, why = '[server]\nquic-deny = sha256:nonsense\n', 'nonsense'
+    # A user of the same file does not get in either.
+    line = server.reload(text + '[users]\nother = word\n', 'reload.failed')
+    assert why in line
+    enter(server.port, '--fingerprint', server.fingerprint)
+    enter(server.port, '--ca', good.path)
+    enter(server.port, '--ca', good.path, user='other:word', code=1)
+
+
+def test_reload_brings_lists(start, good, tmp_path):
+    one, two = good.issue('one', CLIENT), good.issue('two', CLIENT)
+    server = Reloading(start, tmp_path)
+    text = (f'[server]\nquic-ca = {good.path}\n'
+            'quic-client-certificate = listed\nquic-allow = sha256:')
+    enter(server.port, '--insecure')
+    server.reload(text + Authority.fingerprint(one) + '\n')
+    refused(server.port, '--insecure')
+    enter(server.port, '--insecure', *own(one))
+    refused(server.port, '--insecure', *own(two))
+    server.reload(text + Authority.fingerprint(two) + '\n')
+    refused(server.port, '--insecure', *own(one))
+    enter(server.port, '--insecure', *own(two))
+    server.reload('')
+    enter(server.port, '--insecure')
 
 
 def test_retry_and_old_dialects(start):

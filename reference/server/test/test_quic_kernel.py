@@ -121,6 +121,26 @@ def test_client_certificates(start, tmp_path):
     assert enter(good, 'again').returncode == 0
 
 
+def test_reload_brings_lists(start, tmp_path):
+    good = Authority(tmp_path, 'good')
+    path = good.issue('welcome', CLIENT)
+    conf = tmp_path / 'conf'
+    conf.write_text('')
+    server = start('--quic-kernel', 'always', '--config', conf)
+    target = 'smb://tester:secret@localhost/data'
+    assert server.client('info', target).returncode == 0
+    conf.write_text(f'[server]\nquic-ca = {good.path}\n'
+                    'quic-client-certificate = any\n')
+    server.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + 10
+    while 'reload.done' not in server.log.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert server.client('info', target).returncode != 0
+    done = server.client('--certificate', path, 'info', target)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_setting_chooses(start):
     server = start('--quic-kernel', 'never')
     assert 'quic.kernel' not in server.log.read_text()

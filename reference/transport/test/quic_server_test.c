@@ -557,6 +557,99 @@ static void a_flood_stops_nobody(void **state)
 	close_hall(&hall);
 }
 
+/* New credentials are for new connections; the old ones go with the last that
+ * uses them. */
+static void credentials_change(void **state)
+{
+	const struct quic_tls_server other = {0};
+	const struct quic_limits limits = {0};
+	static struct guest guests[3];
+	struct quic_tls_client client = {0};
+	struct quic_tls *first;
+	struct socket socket;
+	struct hall hall;
+	char error[256];
+
+	(void)state;
+	open_hall(&hall, &limits);
+	open_socket(&hall, &socket, guests, 3);
+	invite(&guests[0], &socket);
+	run(&hall, 200 * MS);
+	quic_tls_destroy(hall.server_tls);
+	assert_int_equal(
+		quic_tls_server_create(&other, &hall.server_tls, error), 0);
+	quic_set_tls(hall.quic, hall.server_tls);
+	invite(&guests[1], &socket);
+	run(&hall, 200 * MS);
+	assert_int_equal(guests[1].end.kind, QUIC_END_TLS);
+	first = hall.client_tls;
+	client.fingerprint = quic_tls_fingerprint(hall.server_tls);
+	assert_int_equal(
+		quic_tls_client_create(&client, &hall.client_tls, error), 0);
+	invite(&guests[2], &socket);
+	say(&guests[0], "hello");
+	run(&hall, 200 * MS);
+	assert_int_equal(guests[2].ready, 1);
+	assert_int_equal(guests[0].messages, 1);
+	for (unsigned int i = 0; i < 3; i++) {
+		part(&guests[i]);
+	}
+	quic_tls_destroy(first);
+	close_socket(&socket);
+	close_hall(&hall);
+}
+
+/* A certificate that was made is not made again. */
+static void what_was_made_is_kept(void **state)
+{
+	const struct quic_tls_server server = {0};
+	struct quic_tls_server again = {0};
+	struct quic_tls *first, *second, *third;
+	char error[256];
+
+	(void)state;
+	assert_int_equal(quic_tls_server_create(&server, &first, error), 0);
+	assert_int_equal(quic_tls_server_create(&server, &second, error), 0);
+	again.kept = first;
+	assert_int_equal(quic_tls_server_create(&again, &third, error), 0);
+	assert_string_not_equal(
+		quic_tls_fingerprint(first), quic_tls_fingerprint(second));
+	assert_string_equal(
+		quic_tls_fingerprint(first), quic_tls_fingerprint(third));
+	quic_tls_destroy(first);
+	assert_true(quic_tls_self_made(third));
+	quic_tls_destroy(second);
+	quic_tls_destroy(third);
+}
+
+/* A connection that is over would answer late packets for some time; a server
+ * that ends does not wait for them. */
+static void the_end_waits_for_no_stragglers(void **state)
+{
+	const struct quic_limits limits = {0};
+	struct socket socket;
+	struct guest guest;
+	struct hall hall;
+
+	(void)state;
+	open_hall(&hall, &limits);
+	open_socket(&hall, &socket, &guest, 1);
+	invite(&guest, &socket);
+	while (hall.accepted == 0 && simnet_step(hall.net, UINT64_MAX)) {
+	}
+	quic_ep_close(guest.ep, QUIC_CODE_NONE, false, now_of(&hall));
+	flush(&guest);
+	while (hall.gone == 0 && simnet_step(hall.net, UINT64_MAX)) {
+	}
+	assert_false(quic_idle(hall.quic));
+	quic_stop_listening(hall.quic);
+	run(&hall, 1);
+	assert_true(quic_idle(hall.quic));
+	part(&guest);
+	close_socket(&socket);
+	close_hall(&hall);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -567,6 +660,9 @@ int main(void)
 		cmocka_unit_test(the_forgotten_are_told),
 		cmocka_unit_test(noise_is_ignored),
 		cmocka_unit_test(a_flood_stops_nobody),
+		cmocka_unit_test(credentials_change),
+		cmocka_unit_test(what_was_made_is_kept),
+		cmocka_unit_test(the_end_waits_for_no_stragglers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
