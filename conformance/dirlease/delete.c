@@ -112,6 +112,7 @@ CONF_TEST(dirlease, directory_is_marked,
 	check_number(t, n, body->new_lease_state & L_H, 0,
 		"SMB2_LEASE_HANDLE_CACHING in NewLeaseState", DIRL_DELETE_0005);
 	if (body->flags != 0) {
+		settle(b);
 		need_ok(t, lease_ack(d, body->new_lease_state));
 	}
 	need_ok(t, peer_wait(mark));

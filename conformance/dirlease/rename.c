@@ -112,16 +112,6 @@ static struct lease *leased_below(struct peer *a)
 	return need_lease(a, "s\\x", L_RH);
 }
 
-/* A server may tell the holder before it listens for the answer; one that comes
- * too soon is then noticed when its time is over. It has got so far when it
- * answers the next request. */
-static void settle(struct peer *b)
-{
-	const struct smb2_echo_request echo = {0};
-
-	need_ok(b->t, peer_call(b, &smb2_echo_request_type, &echo));
-}
-
 CONF_TEST(dirlease, files_that_stay_open,
 	"a directory is not renamed over files that stay open",
 	RULES(DIRL_RENAME_0005), NEEDS(DIRECTORY_LEASES))

@@ -228,6 +228,7 @@ CONF_TABLE(lease, name, name_rows,
 	struct request *request = rename_or_delete(f, row->reason);
 	if (check_break(t, l, held_bits(m->to), BREAK_ACK,
 		    rule_named(t, m->rule))) {
+		settle(b);
 		need_ok(t, lease_ack(l, held_bits(m->to)));
 	}
 	need_ok(t, peer_wait(request));

@@ -251,6 +251,13 @@ bool check_waits(struct test *t, struct request *request, enum rule_id rule)
 	       CONF_AT(t, conf_forbid_reply(t, request, QUIET_MS, rule));
 }
 
+void settle(struct peer *peer)
+{
+	const struct smb2_echo_request echo = {0};
+
+	need_ok(peer->t, peer_call(peer, &smb2_echo_request_type, &echo));
+}
+
 struct reply *wait_at_once(struct request *request)
 {
 	struct reply *r = peer_wait_ms(request, AT_ONCE_MS);

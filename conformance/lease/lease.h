@@ -124,6 +124,11 @@ struct reply *need_break(struct peer *peer);
 bool check_no_break(struct test *t, struct peer *peer, enum rule_id rule);
 /* A request has its interim response and no final one yet. */
 bool check_waits(struct test *t, struct request *request, enum rule_id rule);
+/* Before an answer to a break is sent that another request of peer waits for:
+ * a server may tell the holder before it listens for the answer, and notice one
+ * that comes too soon only when its time is over. It has got so far when it
+ * answers the next request. */
+void settle(struct peer *peer);
 /* The reply of a request that is not to wait for a break: it comes before
  * AT_ONCE_MS are over, or at least without an interim response. */
 struct reply *wait_at_once(struct request *request);
