@@ -531,30 +531,81 @@ int quic_leave_half_open(const struct target *target, unsigned int count)
 	return r < 0 ? r : 0;
 }
 
-int quic_late_handshake(const struct target *target, int silence_ms)
+/* Its last flight, at last: so many datagrams come in answer, a refusal not
+ * counted. */
+static int bare_go_on(struct bare_client *client)
+{
+	uint8_t bytes[2048];
+	unsigned int count;
+	ssize_t r = 1;
+
+	while (next_datagram(client->fd, 0, bytes, sizeof(bytes)) > 0) {
+	} /* what was repeated meanwhile */
+	while (r > 0) {
+		r = bare_send(client);
+	}
+	bare_receive(client, 1000, true, &count);
+	if (quic_ep_end(client->ep)->kind != QUIC_END_NOT_YET) {
+		count = 0;
+	}
+	return r < 0 ? (int)r : (int)count;
+}
+
+static int bare_begin(struct bare_client *client, const struct target *target)
 {
 	int fd = udp_socket(target);
-	struct bare_client client;
 	unsigned int count;
-	int r = fd < 0 ? fd : bare_start(&client, target, fd);
+	int r = fd < 0 ? fd : bare_start(client, target, fd);
 
-	if (r == 0) {
-		r = (int)bare_send(&client);
-		bare_receive(&client, 500, true, &count);
-		bare_receive(&client, silence_ms, false, &count);
-		while (r > 0) {
-			r = (int)bare_send(&client);
+	if (r < 0) {
+		if (fd >= 0) {
+			close(fd);
 		}
-		bare_receive(&client, 2000, true, &count);
-		if (quic_ep_end(client.ep)->kind != QUIC_END_NOT_YET) {
-			count = 0; /* a refusal */
+		client->fd = -1;
+		return r;
+	}
+	r = (int)bare_send(client);
+	bare_receive(client, 200, true, &count);
+	return r;
+}
+
+static void bare_end(struct bare_client *client)
+{
+	if (client->fd >= 0) {
+		bare_finish(client);
+		close(client->fd);
+	}
+}
+
+int quic_late_handshakes(const struct target *target,
+	const unsigned int *silences_ms, unsigned int count)
+{
+	struct bare_client clients[2 * QUIC_LATE_MAX] = {{0}};
+	uint64_t start = now_ns();
+	unsigned int n = 2 * count, i;
+	int r = 0, answers = -EINVAL;
+
+	for (i = 0; i < n; i++) {
+		int begun = bare_begin(&clients[i], target);
+
+		r = begun < 0 ? begun : r;
+	}
+	for (i = 0; i < n && r >= 0 && answers != 0; i += 2) {
+		uint64_t at = start + silences_ms[i / 2] * 1000000ull;
+		const struct timespec t = {
+			(time_t)(at / 1000000000), (long)(at % 1000000000)};
+
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+		answers = bare_go_on(&clients[i]);
+		if (answers == 0) { /* rather than a loss */
+			answers = bare_go_on(&clients[i + 1]);
 		}
-		bare_finish(&client);
+		r = answers < 0 ? answers : r;
 	}
-	if (fd >= 0) {
-		close(fd);
+	for (i = 0; i < n; i++) {
+		bare_end(&clients[i]);
 	}
-	return r < 0 ? r : (int)count;
+	return r < 0 ? r : answers;
 }
 
 int quic_first_flight(const struct target *target, int ms,

@@ -116,10 +116,13 @@ ssize_t quic_datagram(const struct target *target, const void *p, size_t n,
 /* Begins handshakes and forgets about them. */
 int quic_leave_half_open(const struct target *target, unsigned int count);
 
-/* A handshake whose client falls silent for so long before its last flight:
- * how many datagrams the server answers that with, refusals not counted.
- * Negative errno. */
-int quic_late_handshake(const struct target *target, int silence_ms);
+/* Handshakes whose clients fall silent before their last flight, two for each
+ * of these times: how many datagrams the server answers that with, refusals
+ * not counted. 0 at the first time at which neither is known any more; later
+ * ones are not waited for. Negative errno. */
+#define QUIC_LATE_MAX 4
+int quic_late_handshakes(const struct target *target,
+	const unsigned int *silences_ms, unsigned int count);
 
 /* The client's first datagram alone; what comes in answer within ms. */
 struct quic_amplification {
