@@ -117,6 +117,12 @@ static void loop_cancel(void *ctx, struct io_op *op)
 	}
 }
 
+static void loop_shutdown(void *ctx, int fd)
+{
+	(void)ctx;
+	shutdown(fd, SHUT_WR);
+}
+
 static void loop_close(void *ctx, int fd)
 {
 	struct loop *loop = ctx;
@@ -221,7 +227,7 @@ int loop_create(
 	loop->io = (struct io_port){loop, loop_accept, loop_recv, loop_send,
 		loop_read, loop_cancel, loop_close, loop_now, loop_timer_set,
 		loop_timer_clear, loop_recv_datagram, loop_send_datagram,
-		loop_ready};
+		loop_ready, loop_shutdown};
 	r = choose_backend(loop, backend);
 	if (r == 0) {
 		r = pool_create(threads, &loop->pool);

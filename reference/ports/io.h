@@ -87,6 +87,8 @@ struct io_port {
 	 * calls are their own. Counts as a receive or a send. NULL where there
 	 * are no such sockets. */
 	void (*ready)(void *ctx, struct io_op *op, int fd, bool write);
+	/* Nothing more is sent on fd; what was sent still arrives. */
+	void (*shutdown)(void *ctx, int fd);
 };
 
 #endif

@@ -72,7 +72,7 @@ static void start_lingering(struct tcp_conn *conn)
 {
 	conn->phase = TCP_LINGERING;
 	conn->in_progress = now_of(conn);
-	shutdown(conn->fd, SHUT_WR);
+	conn->tcp->io->shutdown(conn->tcp->io->ctx, conn->fd);
 	if (!conn->in.pending) {
 		receive_more(conn);
 	}

@@ -297,6 +297,13 @@ static void port_cancel(void *ctx, struct io_op *op)
 	} /* else a timer is about to end it */
 }
 
+static void port_shutdown(void *ctx, int fd)
+{
+	const struct io_port *io = ((struct quic_kernel *)ctx)->io;
+
+	io->shutdown(io->ctx, fd);
+}
+
 static void port_close(void *ctx, int fd)
 {
 	conn_free(conn_of(ctx, fd));
@@ -441,6 +448,7 @@ struct quic_kernel *quic_kernel_create(const struct io_port *io,
 		.recv = port_recv,
 		.send = port_send,
 		.cancel = port_cancel,
+		.shutdown = port_shutdown,
 		.close = port_close,
 		.now = port_now,
 		.timer_set = port_timer_set,
