@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # smb3x-check: the runner and every test of every area.
 CHECK_AREAS := $(filter-out conformance/suite/% conformance/runner/% \
-  conformance/peers/% conformance/products/%,$(wildcard conformance/*/*.c))
+  conformance/peers/% conformance/products/% conformance/sim/%,$(wildcard conformance/*/*.c))
 CHECK_LIBS := runner suite model transport ports authclient crypto wire rules
 CHECK_LINK := -lcmocka $(QUIC_LINK) -lgssapi_krb5 -lkrb5
 $(eval $(call library,runner,$(filter-out conformance/runner/main.c,\

@@ -13,6 +13,7 @@
 #include "runner/case.h"
 #include "runner/child.h"
 #include "runner/needs.h"
+#include "suite/network.h"
 #include "suite/peer.h"
 
 #define JOBS_MAX 64
@@ -30,12 +31,19 @@ struct slot {
 	const struct run *run;
 };
 
+/* A server for each test: none can disturb another. */
+static bool apart(const struct run *run)
+{
+	return run->target->network != NULL && run->target->network->apart;
+}
+
 static enum phase phase_of(const struct run *run, const struct item *item)
 {
 	if ((item->test->tags & TAG_SANITY) != 0 && !run->options->no_sanity) {
 		return PHASE_SANITY;
 	}
-	return (item->test->tags & (TAG_QUIET | TAG_EXCLUSIVE)) != 0
+	return (item->test->tags & (TAG_QUIET | TAG_EXCLUSIVE)) != 0 &&
+			       !apart(run)
 		       ? PHASE_ALONE
 		       : PHASE_TOGETHER;
 }
@@ -281,7 +289,7 @@ static int run_phase(struct run *run, struct item **order, enum phase phase)
 
 	if (phase == PHASE_TOGETHER) {
 		slots.jobs = run->options->jobs;
-		slots.waiting = slots.jobs > 1 ? WAITING_MAX : 0;
+		slots.waiting = slots.jobs > 1 && !apart(run) ? WAITING_MAX : 0;
 	}
 	all = slots.waiting + slots.jobs;
 	for (i = 0; i < run->item_count && r == 0; i++) {

@@ -1,29 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TCP or QUIC under the peers: connect, frame ([MS-SMB2] 2.1: four bytes of
- * length), send, and wait for traffic on all connections of a test at once.
+ * TCP (of network.h) or QUIC under the peers: connect, frame ([MS-SMB2] 2.1:
+ * four bytes of length), send, and wait for traffic on all connections of a
+ * test at once.
  */
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "suite/dial.h"
 #include "suite/link.h"
+#include "suite/network.h"
 #include "suite/quic.h"
 #include "suite/words.h"
 
 #define INPUT_CHUNK 262144
+#define PUT_WAIT_NS 10000000u
 #define MESSAGE_MAX 0x1000000 /* the length prefix has 24 bits */
 
 uint64_t test_clock(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return network_chosen()->clock();
 }
 
 uint64_t test_within(const struct test *t, unsigned int ms)
@@ -55,8 +50,8 @@ struct peer *link_new_peer(
 static struct peer *connect_tcp(struct test *t)
 {
 	uint16_t local = 0, remote = 0;
-	int fd = dial(t->target, (int)(REPLY_TIMEOUT_MS * t->time_scale),
-		&local, &remote);
+	int fd = network_chosen()->connect(
+		t->target, test_within(t, REPLY_TIMEOUT_MS), &local, &remote);
 
 	conf_need(t, NULL, fd >= 0, "a TCP connection to %s (%s)",
 		t->target->host, fd >= 0 ? "made" : strerror(-fd));
@@ -95,36 +90,24 @@ void peer_disconnect(struct peer *peer)
 			quic_hang_up(peer->quic);
 			peer->quic = NULL;
 		} else {
-			close(peer->fd);
+			network_chosen()->close(peer->fd);
 		}
 		peer->fd = -1;
 		peer->closed = true;
 	}
 }
 
-/* As many as the connection takes now; -1 and errno. */
+/* As many as the connection takes now; or negative errno. */
 static ssize_t put_some(struct peer *peer, const uint8_t *p, size_t n)
 {
-	ssize_t r;
-
-	if (peer->quic == NULL) {
-		return send(peer->fd, p, n, MSG_NOSIGNAL);
-	}
-	r = quic_wire_send(peer->quic, p, n);
-	errno = r < 0 ? (int)-r : 0;
-	return r;
+	return peer->quic != NULL ? quic_wire_send(peer->quic, p, n)
+				  : network_chosen()->send(peer->fd, p, n);
 }
 
 static ssize_t get_some(struct peer *peer, uint8_t *p, size_t n)
 {
-	ssize_t r;
-
-	if (peer->quic == NULL) {
-		return recv(peer->fd, p, n, 0);
-	}
-	r = quic_wire_receive(peer->quic, p, n);
-	errno = r < 0 ? (int)-r : 0;
-	return r;
+	return peer->quic != NULL ? quic_wire_receive(peer->quic, p, n)
+				  : network_chosen()->receive(peer->fd, p, n);
 }
 
 /* Sends all of it, or notices that the connection is over. */
@@ -135,14 +118,15 @@ static void put(struct peer *peer, struct wire_view bytes)
 
 	while (sent < bytes.n && !peer->closed && test_clock() < deadline) {
 		ssize_t n = put_some(peer, bytes.p + sent, bytes.n - sent);
-		struct pollfd p = {.fd = peer->fd, .events = POLLOUT};
+		bool ready;
 
 		if (n > 0) {
 			sent += (size_t)n;
-		} else if (errno == EAGAIN) {
-			poll(&p, 1, 10);
+		} else if (n == -EAGAIN) {
+			network_chosen()->wait(&peer->fd, &ready, 1, true,
+				test_clock() + PUT_WAIT_NS);
 			peers_pump(peer->t, 0); /* the server may wait for us */
-		} else if (errno != EINTR) {
+		} else if (n != -EINTR) {
 			peers_pump(peer->t, 0);
 			closed(peer);
 		}
@@ -218,7 +202,7 @@ static bool get(struct peer *peer)
 	if (n > 0) {
 		peer->input_size += (size_t)n;
 		split(peer);
-	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+	} else if (n != -EAGAIN && n != -EINTR) {
 		closed(peer);
 	}
 	return n > 0 && peer->quic != NULL;
@@ -226,28 +210,25 @@ static bool get(struct peer *peer)
 
 bool peers_pump(struct test *t, uint64_t deadline)
 {
-	struct pollfd polled[TEST_PEERS];
 	struct peer *who[TEST_PEERS];
-	uint64_t now = test_clock();
-	int wait =
-		now < deadline ? (int)((deadline - now + 999999) / 1000000) : 0;
-	nfds_t i, n = 0;
+	int connections[TEST_PEERS];
+	bool ready[TEST_PEERS];
+	unsigned int i, n = 0;
 
 	for (i = 0; i < t->peer_count; i++) {
 		if (t->peers[i]->fd >= 0 && !t->peers[i]->closed) {
 			who[n] = t->peers[i];
-			polled[n++] = (struct pollfd){
-				.fd = t->peers[i]->fd, .events = POLLIN};
+			connections[n++] = t->peers[i]->fd;
 		}
 	}
 	if (n == 0) { /* nobody can say anything any more */
 		return false;
 	}
-	if (poll(polled, n, wait) <= 0) {
+	if (!network_chosen()->wait(connections, ready, n, false, deadline)) {
 		return test_clock() < deadline;
 	}
 	for (i = 0; i < n; i++) {
-		while (polled[i].revents != 0 && get(who[i])) {
+		while (ready[i] && get(who[i])) {
 		}
 	}
 	return true;

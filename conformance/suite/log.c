@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "suite/log.h"
+#include "suite/network.h"
 
 struct log *log_create(void)
 {
@@ -27,14 +27,6 @@ void log_destroy(struct log *log)
 	if (log != NULL) {
 		munmap(log, LOG_CAPACITY);
 	}
-}
-
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* Room for a record; NULL when the log is full. */
@@ -62,7 +54,7 @@ void log_add(struct log *log, struct record *record, size_t size)
 	padded = r->size;
 	memcpy(r, record, size);
 	r->size = padded;
-	r->time = now();
+	r->time = network_chosen()->wall();
 	log->used += padded;
 }
 
@@ -105,7 +97,7 @@ uint32_t log_frame(struct log *log, uint16_t peer, enum frame_kind kind,
 	}
 	size = f->head.size;
 	*f = (struct record_frame){
-		.head = {size, RECORD_FRAME, peer, now()},
+		.head = {size, RECORD_FRAME, peer, network_chosen()->wall()},
 		.number = log->packets,
 		.packets = packets,
 		.kind = kind,

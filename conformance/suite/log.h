@@ -34,7 +34,7 @@ struct record {
 	uint32_t size; /* of the whole record, a multiple of 8 */
 	uint16_t kind;
 	uint16_t peer;
-	uint64_t time; /* CLOCK_REALTIME, nanoseconds */
+	uint64_t time; /* since 1970, nanoseconds */
 };
 
 struct record_peer {

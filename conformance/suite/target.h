@@ -52,8 +52,11 @@ struct quic_target {
 	const char *access;
 };
 
+struct network;
+
 struct target {
-	char url[768]; /* without the password */
+	const struct network *network; /* the way to it; NULL: sockets */
+	char url[768];                 /* without the password */
 	char user[128], password[128], domain[128];
 	char user2[128], password2[128];
 	const char *local_path; /* of the share, on this machine; or NULL */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "suite/network.h"
 #include "suite/peer.h"
 #include "suite/words.h"
 
@@ -96,6 +97,8 @@ void test_run(struct test *t, const void *row)
 		.initial_state = &run,
 	};
 
+	network_choose(t->target->network);
+	network_chosen()->begin(t->target, t->seed);
 	/* cmocka's own report goes to the child's standard output, which the
 	 * runner keeps apart; the verdict is in the log. */
 	_cmocka_run_group_tests(t->id, &unit, 1, NULL, NULL);
@@ -110,6 +113,7 @@ void test_run(struct test *t, const void *row)
 			peer_disconnect(t->peers[i]);
 		}
 	}
+	network_chosen()->end();
 	while (t->arena != NULL) {
 		struct arena_block *b = t->arena;
 

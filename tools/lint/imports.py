@@ -30,6 +30,9 @@ MAY["client"] = REFERENCE
 # The suite knows codecs, crypto and what a client needs; nothing of a server.
 CLIENT_SIDE = {"wire", "crypto", "authclient"}
 CONFORMANCE = {"suite", "runner"}
+# The one part of conformance/ that puts suite and server together; nobody
+# else includes it.
+ROOT = "sim"
 # Tests that use the words of those of leases.
 WITH_LEASES = {"dirlease", "durable", "replay"}
 # Of the transports, the suite knows the client's side.
@@ -76,6 +79,8 @@ def allowed(name, target):
     folder, module = module_of(name)
     if target == module:
         return True
+    if folder == "conformance" and module == ROOT:
+        return target in CONFORMANCE | REFERENCE
     if folder == "conformance" and module == "suite":
         # Connections over QUIC are dialled through its client's end.
         return target in CLIENT_SIDE | CONFORMANCE | {"transport", "ports"}
@@ -92,7 +97,7 @@ def allowed(name, target):
 def target_module(path):
     """The module that an #include path belongs to, or None."""
     first = path.split("/")[0]
-    if "/" in path and first in REFERENCE | CONFORMANCE | {"core"}:
+    if "/" in path and first in REFERENCE | CONFORMANCE | {"core", ROOT}:
         return first
     return None
 
