@@ -65,6 +65,13 @@ bool oplock_break(struct open *holder, enum model_oplock_reason reason);
 void oplock_acknowledge(struct request *req, uint8_t level);
 void oplock_expire(struct open *open);
 
+/* ---- lease_send.c ---- */
+
+/* Tells the client about the break, on the first of its connections that can
+ * be used. False: there is none. */
+bool lease_send(const struct lease *lease,
+	const struct smb2_lease_break_notification *body);
+
 /* ---- lease_break.c ---- */
 
 /* What is done to a file, and by whom. */
@@ -82,6 +89,9 @@ struct cause {
 
 /* Breaks what others hold on the file. True: it has to wait. */
 bool caching_break(struct file *file, const struct cause *cause);
+/* What an operation on an open is for the others. */
+struct cause caching_cause(
+	const struct open *open, enum model_lease_reason reason);
 /* The same for an operation on req->open that waits by itself: again(req)
  * begins anew. True: the request is taken care of. */
 bool caching_wait(struct request *req, enum model_lease_reason reason,
@@ -89,9 +99,6 @@ bool caching_wait(struct request *req, enum model_lease_reason reason,
 /* The open is about to mark its file for deletion, because it ends; the file
  * stays until others close it, so that nobody waits. */
 void caching_doomed(const struct open *open);
-/* Breaks RH of everything that is open below a directory. */
-bool caching_break_below(struct engine *engine, const struct files_port *port,
-	const char *path, const struct open *open);
 bool lease_break(
 	struct lease *lease, enum model_lease_reason reason, bool step);
 /* To nothing, because of what happened in the directory. */
@@ -105,6 +112,21 @@ void breaks_expire(struct engine *engine);
  * waits for that is told. */
 bool caching_close(struct open *open);
 
+/* ---- rename_break.c ---- */
+
+/* Breaks H of what is open below the directory that by renames, one file at a
+ * time: which one is to be waited for; NULL: none. *count is 0 at first: the
+ * opens that were there the last time; each break has to make them fewer. */
+struct file *caching_break_below(const struct open *by, size_t *count);
+/* H of the file that by is to replace. True: it has to wait. */
+bool caching_break_replaced(const struct open *by, struct file *target);
+/* H of the directory that gets the new name, where that is in the way. */
+bool caching_break_entered(const struct open *by, struct file *directory);
+/* A new name in a directory counts as an open of it for writing that does not
+ * let others delete it: does the open of the directory prevent that?
+ * [MS-FSA] 2.1.5.15.11 */
+bool rename_kept_out(const struct open *by, const struct open *open);
+
 /* ---- break_wait.c ---- */
 
 /* Parks the request until a break of the file (NULL: any) has ended; then
@@ -117,12 +139,14 @@ void break_wake(struct engine *engine, uintptr_t file);
 
 /* ---- dirlease.c ---- */
 
-/* Something was done to the entry at path. */
+/* Something was done to the entry at path. Breaks go out with
+ * dirleases_due(). */
 void dirlease_event(struct engine *engine, const struct files_port *port,
 	const char *path, enum model_operation operation,
 	const struct parent_key *key, const struct open *by);
 void dirlease_removed(struct engine *engine, const struct files_port *port,
 	const struct file_link *link, const struct open *by);
+void dirleases_due(struct engine *engine);
 /* The same for the file of an open that is no stream. */
 void dirlease_done(struct open *open, enum model_operation operation);
 

@@ -18,6 +18,7 @@ struct closing {
 	struct file *file;      /* held */
 	struct file_link *link; /* the name of the open, held; while file is */
 	bool told;              /* those who wait for breaks */
+	bool changed, removed;  /* for the lease of the directory */
 	void (*done)(void *ctx);
 	void *ctx;
 };
@@ -41,6 +42,28 @@ static struct file *closing_base(const struct closing *closing)
 	return base && base->doomed ? base : NULL;
 }
 
+/* The holders of the directory's lease learn of it after the answer. */
+static void closing_tell_directory(struct closing *closing)
+{
+	const struct open *open = closing->open;
+
+	if (!closing->file || closing->file->stream) {
+		return;
+	}
+	if (closing->removed) {
+		dirlease_removed(
+			closing->engine, closing->op.port, closing->link, open);
+	}
+	if (closing->changed) {
+		dirlease_event(closing->engine, closing->op.port,
+			closing->link->path,
+			open->written ? MODEL_OPERATION_CLOSED_AFTER_WRITE
+				      : MODEL_OPERATION_CLOSED,
+			&open->parent, open);
+	}
+	closing->changed = closing->removed = false;
+}
+
 /* Its streams are open still: the file stays, and nobody opens it. */
 static void closing_wait(struct closing *closing)
 {
@@ -49,6 +72,7 @@ static void closing_wait(struct closing *closing)
 	closing->file->doomed = closing;
 	closing->done = NULL;
 	closing->engine->background--;
+	closing_tell_directory(closing);
 	if (done) {
 		done(closing->ctx);
 	}
@@ -75,6 +99,7 @@ static void closing_end(struct closing *closing)
 	uintptr_t wake = waited_for ? (uintptr_t)closing->file : 0;
 
 	closing->engine->background--;
+	closing_tell_directory(closing);
 	open->node = NULL;
 	if (closing->file) {
 		file_link_release(closing->link);
@@ -141,8 +166,7 @@ static void closing_unlinked(struct files_op *op)
 	struct file_link *link = closing->link;
 
 	if (op->result == 0) {
-		dirlease_removed(
-			closing->engine, closing->op.port, link, closing->open);
+		closing->removed = true;
 		link->gone = true;
 		closing_told(closing);
 	} else {
@@ -223,8 +247,6 @@ void open_close(struct open *open, void (*done)(void *ctx), void *ctx)
 	durable_close(open);
 	notify_close(open, STATUS_NOTIFY_CLEANUP);
 	lock_close(open);
-	dirlease_done(open, open->written ? MODEL_OPERATION_CLOSED_AFTER_WRITE
-					  : MODEL_OPERATION_CLOSED);
 	if (open->delete_on_close && open->file) {
 		caching_doomed(open);
 	}
@@ -240,6 +262,7 @@ void open_close(struct open *open, void (*done)(void *ctx), void *ctx)
 		return;
 	}
 	closing->told = told;
+	closing->changed = true;
 	closing->engine = open->session->engine;
 	closing->open = open_hold(open);
 	closing->done = done;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/caching.h"
 #include "engine/core.h"
 #include "ports/blob.h"
 
@@ -70,11 +71,14 @@ void conn_release(struct engine_conn *conn)
 
 void engine_input(struct engine_conn *conn, struct blob *message)
 {
+	struct engine *engine = conn->engine;
+
 	if (conn->closing || conn->gone) {
 		blob_release(message);
 		return;
 	}
 	frame_receive(conn, message);
+	dirleases_due(engine);
 }
 
 void conn_close(struct engine_conn *conn, const char *why)

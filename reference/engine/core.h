@@ -152,8 +152,9 @@ void reply_interim(struct request *req);
 /* Where and how a break is sent. False: the connection is of no use. */
 struct notification {
 	struct engine_conn *conn;
-	struct session *session; /* of the open, whose keys count */
+	struct session *session; /* of the open */
 	struct tree *tree;
+	struct session *keys; /* NULL: those of session */
 	uint64_t session_id;
 	const struct wire_type *type;
 	const void *body;

@@ -284,6 +284,9 @@ static void create_answer(struct request *req)
 /* Broken: it waits for the breaks of the directory's leases. */
 static void create_told(struct request *req)
 {
+	if (!RULE(DIRL_BREAK_0012)) {
+		dirleases_due(req->engine);
+	}
 	if (!RULE(DIRL_BREAK_0012) && !list_empty(&req->engine->breaks)) {
 		break_wait(req, NULL, create_told, request_fail);
 		return;
@@ -295,10 +298,6 @@ void create_reply(struct request *req)
 {
 	const struct create_work *work = req->work;
 
-	if (work->reused) {
-		create_answer(req);
-		return;
-	}
 	if (work->reused) {
 		create_answer(req);
 		return;

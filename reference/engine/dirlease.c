@@ -51,6 +51,27 @@ static bool dirlease_broken(enum model_operation operation, bool exempt)
 	return row->broken == model_rule(row->rule);
 }
 
+/* Whoever does it is answered first. */
+static void dirlease_break(struct engine *engine, struct lease *lease)
+{
+	if (!RULE(DIRL_BREAK_0016)) {
+		lease_break_directory(lease);
+	} else if (!list_linked(&lease->in_due)) {
+		list_add(&engine->due_leases, &lease->in_due);
+	}
+}
+
+void dirleases_due(struct engine *engine)
+{
+	struct lease *lease;
+
+	while ((lease = list_first(
+			&engine->due_leases, struct lease, in_due))) {
+		list_remove(&lease->in_due);
+		lease_break_directory(lease);
+	}
+}
+
 void dirlease_event(struct engine *engine, const struct files_port *port,
 	const char *path, enum model_operation operation,
 	const struct parent_key *key, const struct open *by)
@@ -63,7 +84,7 @@ void dirlease_event(struct engine *engine, const struct files_port *port,
 		if (open && dirlease_holds(open->link->path, path) &&
 			dirlease_broken(
 				operation, dirlease_exempt(lease, key, by))) {
-			lease_break_directory(lease);
+			dirlease_break(engine, lease);
 		}
 	}
 }
@@ -88,7 +109,7 @@ void dirlease_removed(struct engine *engine, const struct files_port *port,
 		}
 		if (dirlease_broken(MODEL_OPERATION_REMOVED,
 			    marked && removed && RULE(DIRL_DELETE_0003))) {
-			lease_break_directory(lease);
+			dirlease_break(engine, lease);
 		}
 	}
 }

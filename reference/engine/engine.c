@@ -93,6 +93,7 @@ void engine_advance(struct engine *engine, uint64_t now)
 	if (now > engine->now) {
 		engine->now = now;
 	}
+	dirleases_due(engine);
 	requests_advance(engine);
 	if (engine->now >= engine->expiry_at) {
 		engine->expiry_at = UINT64_MAX;
@@ -107,6 +108,9 @@ uint64_t engine_deadline(const struct engine *engine)
 {
 	uint64_t deadline = requests_deadline(engine);
 
+	if (!list_empty(&engine->due_leases)) {
+		return engine->now;
+	}
 	return deadline < engine->expiry_at ? deadline : engine->expiry_at;
 }
 

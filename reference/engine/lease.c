@@ -203,6 +203,7 @@ static struct lease *lease_create(struct open *open, struct engine_conn *conn,
 	}
 	lease->engine = conn->engine;
 	lease->client = conn->client_guid;
+	lease->granted_on = (uintptr_t)conn;
 	lease->key = wish->key;
 	lease->file = open->file;
 	lease->v2 = wish->v2;
@@ -287,6 +288,7 @@ void lease_leave(struct open *open)
 	list_remove(&lease->breaking.in_engine);
 	list_remove(&lease->in_engine);
 	list_remove(&lease->in_directories);
+	list_remove(&lease->in_due);
 	table_remove(&lease->engine->leases_by_key, &lease->by_key);
 	free(lease);
 }

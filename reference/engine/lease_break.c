@@ -19,64 +19,6 @@ void breaking_start(struct engine *engine, struct breaking *breaking)
 	engine_expect(engine, breaking->deadline);
 }
 
-/* ---- the notification ---- */
-
-/* An open of the lease, with a session when one has. */
-static const struct open *lease_open(const struct lease *lease)
-{
-	list_each(open, &lease->opens, struct open, in_lease)
-	{
-		if (!open->durable.parked) {
-			return open;
-		}
-	}
-	return list_first(&lease->opens, struct open, in_lease);
-}
-
-static bool lease_send_on(struct lease *lease, struct engine_conn *conn,
-	const struct smb2_lease_break_notification *body)
-{
-	const struct open *open = lease_open(lease);
-	struct notification notification = {
-		.conn = conn,
-		.session = open->session,
-		.tree = open->tree,
-		.type = &smb2_lease_break_notification_type,
-		.body = body,
-	};
-
-	return notification_send(&notification);
-}
-
-/* By the session's connections first, then by any of the client. */
-static bool lease_send(
-	struct lease *lease, const struct smb2_lease_break_notification *body)
-{
-	const struct open *open = lease_open(lease);
-
-	list_each(channel, &open->session->channels, struct channel, in_session)
-	{
-		if (RULE(LEASE_BREAK_0031) &&
-			lease_send_on(lease, channel->conn, body)) {
-			return true;
-		}
-		if (!RULE(LEASE_BREAK_0030)) {
-			return false;
-		}
-	}
-	list_each(conn, &lease->engine->conns, struct engine_conn, in_engine)
-	{
-		bool own = guid_equal(&conn->client_guid, &lease->client);
-
-		if (own == RULE(LEASE_BREAK_0031) && conn->dialect &&
-			!list_empty(&conn->channels) &&
-			lease_send_on(lease, conn, body)) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* Begins a break; one that was remembered during another is a later step of
  * that. False: nobody is there who could be told. */
 static bool lease_break_to(
@@ -111,6 +53,7 @@ static bool lease_break_to(
 		return true;
 	}
 	lease->to = lease->later = to;
+	lease->stepping = step;
 	lease->overdue = false;
 	if (!list_linked(&lease->breaking.in_engine)) {
 		breaking_start(lease->engine, &lease->breaking);
@@ -136,10 +79,16 @@ static bool lease_break_more(
 	const struct model_lease_break *then =
 		model_lease_break(lease_row(lease->to), row->reason);
 
-	if (!row->wait) {
-		lease->later &= lease_bits(then->to);
-	}
+	lease->later &= lease_bits(then->to);
 	return lease_waits(row);
+}
+
+/* Whoever has waited for the first step waits for the others. */
+static bool lease_goes_on(const struct lease *lease, bool step)
+{
+	return step && lease->stepping &&
+	       list_linked(&lease->breaking.in_engine) &&
+	       RULE(LEASE_BREAK_0034);
 }
 
 bool lease_break(struct lease *lease, enum model_lease_reason reason, bool step)
@@ -157,15 +106,16 @@ bool lease_break(struct lease *lease, enum model_lease_reason reason, bool step)
 		broken = false;
 	}
 	if (!broken) {
-		return false;
+		return lease_goes_on(lease, step);
 	}
 	if (list_linked(&lease->breaking.in_engine) && RULE(LEASE_BREAK_0027)) {
-		return lease_break_more(lease, row);
+		return lease_break_more(lease, row) ||
+		       lease_goes_on(lease, step);
 	}
 	if (step && !RULE(LEASE_BREAK_0028)) {
 		return false;
 	}
-	return lease_break_to(lease, to, row->acknowledge, step) &&
+	return lease_break_to(lease, to, row->acknowledge, false) &&
 	       lease_waits(row);
 }
 
@@ -249,7 +199,7 @@ bool caching_break(struct file *file, const struct cause *cause)
 	return wait;
 }
 
-static struct cause cause_of(
+struct cause caching_cause(
 	const struct open *open, enum model_lease_reason reason)
 {
 	static const enum model_oplock_reason oplock[MODEL_LEASE_REASONS] = {
@@ -257,12 +207,14 @@ static struct cause cause_of(
 		[MODEL_LEASE_REASON_ZERO] = MODEL_OPLOCK_REASON_WRITE,
 		[MODEL_LEASE_REASON_LOCK] = MODEL_OPLOCK_REASON_LOCK,
 		[MODEL_LEASE_REASON_SIZE] = MODEL_OPLOCK_REASON_SIZE,
+		[MODEL_LEASE_REASON_RENAME] = MODEL_OPLOCK_REASON_RENAME,
+		[MODEL_LEASE_REASON_LINK] = MODEL_OPLOCK_REASON_RENAME,
 	};
 
 	return (struct cause){
 		.lease = reason,
 		.oplock = oplock[reason],
-		.oplocks = reason <= MODEL_LEASE_REASON_ZERO,
+		.oplocks = reason != MODEL_LEASE_REASON_DELETE,
 		.open = open,
 		.session = open->session,
 		.client = open->lease ? &open->lease->client : NULL,
@@ -282,7 +234,7 @@ bool caching_wait(struct request *req, enum model_lease_reason reason,
 		!RULE(DIRL_DELETE_0005)) {
 		return false;
 	}
-	cause = cause_of(req->open, reason);
+	cause = caching_cause(req->open, reason);
 	cause.step = req->wait;
 	durable_give_way(req->engine, req->open->file, &cause, NULL);
 	if (!caching_break(req->open->file, &cause)) {
@@ -294,7 +246,7 @@ bool caching_wait(struct request *req, enum model_lease_reason reason,
 
 void caching_doomed(const struct open *open)
 {
-	struct cause cause = cause_of(open, MODEL_LEASE_REASON_DELETE);
+	struct cause cause = caching_cause(open, MODEL_LEASE_REASON_DELETE);
 
 	if (!open->file->directory && !open->link->delete_pending) {
 		durable_give_way(
@@ -303,31 +255,21 @@ void caching_doomed(const struct open *open)
 	}
 }
 
-bool caching_break_below(struct engine *engine, const struct files_port *port,
-	const char *path, const struct open *open)
-{
-	struct cause cause = cause_of(open, MODEL_LEASE_REASON_RENAME);
-	size_t n = strlen(path);
-	bool wait = false;
-
-	if (!RULE(DIRL_RENAME_0005)) {
-		return false;
-	}
-	list_each(file, &engine->files, struct file, in_engine)
-	{
-		const struct open *first =
-			list_first(&file->opens, struct open, in_file);
-
-		if (file->port == port && first && first->link &&
-			strncmp(first->link->path, path, n) == 0 &&
-			first->link->path[n] == '/') {
-			wait |= caching_break(file, &cause);
-		}
-	}
-	return wait;
-}
-
 /* ---- the end of a break ---- */
+
+/* What was remembered goes in steps: R alone comes last, without waiting. */
+static void lease_step(struct lease *lease, uint32_t later)
+{
+	bool more = lease->held & ~(uint32_t)SMB2_LEASE_READ_CACHING;
+	uint32_t to = later;
+
+	if (more && RULE(LEASE_BREAK_0033)) {
+		to |= lease->held & SMB2_LEASE_READ_CACHING;
+	}
+	if (lease_break_to(lease, to, more, true)) {
+		lease->later = later;
+	}
+}
 
 static void lease_end(struct lease *lease, uint32_t held)
 {
@@ -338,8 +280,7 @@ static void lease_end(struct lease *lease, uint32_t held)
 	list_remove(&lease->breaking.in_engine);
 	lease->held = held;
 	if (later != held && RULE(LEASE_BREAK_0028)) {
-		lease_break_to(
-			lease, later, held != SMB2_LEASE_READ_CACHING, true);
+		lease_step(lease, later);
 	}
 	break_wake(engine, file);
 }
@@ -423,15 +364,10 @@ void lease_acknowledge(
 					  : STATUS_UNSUCCESSFUL);
 		return;
 	}
-	if (!RULE(LEASE_ACK_0009)) {
-		const struct open *open = lease_open(lease);
-
-		if (list_first(&open->session->channels, struct channel,
-			    in_session)
-				->conn != req->conn) {
-			request_fail(req, STATUS_UNSUCCESSFUL);
-			return;
-		}
+	if (!RULE(LEASE_ACK_0009) &&
+		(uintptr_t)req->conn != lease->granted_on) {
+		request_fail(req, STATUS_UNSUCCESSFUL);
+		return;
 	}
 	status = lease_judge(lease, ack->lease_state, &becomes);
 	ends = list_linked(&lease->breaking.in_engine) &&

@@ -178,7 +178,8 @@ uint32_t name_parse_stream(struct wire_view utf16, char *ret_stream)
 	return status;
 }
 
-struct wire_view name_to_wire(struct request *req, const char *path)
+struct wire_view name_as_seen(
+	struct request *req, const char *path, bool slashes, bool backslashes)
 {
 	size_t size = strlen(path) * 2 + 2, i;
 	uint8_t *p = request_alloc(req, size);
@@ -188,9 +189,18 @@ struct wire_view name_to_wire(struct request *req, const char *path)
 		return (struct wire_view){0};
 	}
 	for (i = 0; i + 1 < (size_t)n; i += 2) {
-		if (p[i] == '/' && p[i + 1] == 0) {
-			p[i] = '\\';
+		uint16_t c = wire_get16(p + i);
+
+		if (c == '/' && !slashes) {
+			wire_put16(p + i, '\\');
+		} else if (c == '\\' && !backslashes) {
+			wire_put16(p + i, '_');
 		}
 	}
 	return wire_view_of(p, (size_t)n);
+}
+
+struct wire_view name_to_wire(struct request *req, const char *path)
+{
+	return name_as_seen(req, path, false, true);
 }

@@ -26,8 +26,11 @@ uint32_t name_parse_stream(struct wire_view utf16, char *ret_stream);
 /* A single component of a path: no separator, no wildcard. */
 bool name_component_valid(const char *name, size_t n);
 
-/* UTF-8 path with '/' to a UTF-16 name with backslashes, in the request's
- * memory; p == NULL without memory. */
+/* UTF-8 path to UTF-16 in the request's memory, separators as slashes and
+ * backslashes of names as they are, or not; p == NULL without memory. */
+struct wire_view name_as_seen(
+	struct request *req, const char *path, bool slashes, bool backslashes);
+/* The same with backslashes, as Windows has it. */
 struct wire_view name_to_wire(struct request *req, const char *path);
 
 bool pattern_match(const char *pattern, const char *name);

@@ -6,12 +6,15 @@
 
 static bool notification_sealed(const struct notification *notification)
 {
-	const struct session *session = notification->session;
+	return session_needs_encryption(
+		       notification->session, notification->conn) ||
+	       tree_needs_encryption(notification->tree, notification->conn);
+}
 
-	return session->keys.server_to_client.size &&
-	       (session_needs_encryption(session, notification->conn) ||
-		       tree_needs_encryption(
-			       notification->tree, notification->conn));
+static struct session *notification_keys(
+	const struct notification *notification)
+{
+	return notification->keys ? notification->keys : notification->session;
 }
 
 static struct smb2_header notification_header(
@@ -40,6 +43,7 @@ static struct smb2_header notification_header(
 
 bool notification_send(const struct notification *notification)
 {
+	struct session *keys = notification_keys(notification);
 	bool sealed = notification_sealed(notification);
 	size_t lead = sealed ? CRYPTO_TRANSFORM_SIZE : 0;
 	struct smb2_header header = notification_header(notification);
@@ -47,7 +51,8 @@ bool notification_send(const struct notification *notification)
 	struct wire_buf out = {.n = lead, .base = lead};
 	struct blob *blob = NULL;
 
-	if (notification->conn->closing || notification->conn->gone) {
+	if (notification->conn->closing || notification->conn->gone ||
+		(sealed && !keys->keys.server_to_client.size)) {
 		return false;
 	}
 	if (wire_encode(notification->type, notification->body, &size) == 0) {
@@ -64,7 +69,7 @@ bool notification_send(const struct notification *notification)
 		return false;
 	}
 	blob->n = out.n;
-	if (sealed && chain_seal(notification->session, blob) < 0) {
+	if (sealed && chain_seal(keys, blob) < 0) {
 		blob_release(blob);
 		return false;
 	}

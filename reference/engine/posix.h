@@ -71,10 +71,6 @@ uint32_t posix_name_parse(const struct request *req, struct wire_view utf16,
 	enum posix_name_use use, struct file_name *ret_name);
 /* Has the component a character that [MS-FSCC] forbids in names? */
 bool name_is_posix_only(const char *name);
-/* UTF-8 path to UTF-16 in the request's memory, separators as slashes and
- * backslashes of names as they are, or not; p == NULL without memory. */
-struct wire_view name_as_seen(
-	struct request *req, const char *path, bool slashes, bool backslashes);
 
 /* ---- posix_security.c: chmod and chown ---- */
 

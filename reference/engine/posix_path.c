@@ -277,25 +277,3 @@ bool name_is_posix_only(const char *name)
 	}
 	return false;
 }
-
-struct wire_view name_as_seen(
-	struct request *req, const char *path, bool slashes, bool backslashes)
-{
-	size_t size = strlen(path) * 2 + 2, i;
-	uint8_t *p = request_alloc(req, size);
-	int n = p ? wire_utf8_to_utf16(path, p, size) : -1;
-
-	if (n < 0) {
-		return (struct wire_view){0};
-	}
-	for (i = 0; i + 1 < (size_t)n; i += 2) {
-		uint16_t c = wire_get16(p + i);
-
-		if (c == '/' && !slashes) {
-			wire_put16(p + i, '\\');
-		} else if (c == '\\' && !backslashes) {
-			wire_put16(p + i, '_');
-		}
-	}
-	return wire_view_of(p, (size_t)n);
-}

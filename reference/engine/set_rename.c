@@ -11,6 +11,8 @@
 
 struct rename_work {
 	bool link, replace, stream;
+	size_t below; /* opens below the directory, see caching_break_below() */
+	bool replaces, enters;  /* has waited for that */
 	struct wire_view utf16; /* the new name as it came */
 	struct file_name name;
 	char from[LIMIT_PATH];
@@ -210,37 +212,51 @@ static uint32_t rename_parse(struct request *req, struct wire_view name)
 	return status;
 }
 
-/* A new name in a directory counts as an open of it for writing that does not
- * let others delete it. [MS-FSA] 2.1.5.15.11 */
-static uint32_t rename_check_directory(
-	struct request *req, struct files_port *port)
+/* The directory of the new name, if it is open. */
+static struct file *rename_directory(const struct request *req)
 {
 	const struct rename_work *work = req->work;
-	struct share_claim mine = {
-		FILE_WRITE_DATA, FILE_SHARE_READ | FILE_SHARE_WRITE};
 	const char *slash = strrchr(work->name.path, '/');
 	size_t n = slash ? (size_t)(slash - work->name.path) : 0;
 	char path[LIMIT_PATH];
-	struct file *directory;
 
 	memcpy(path, work->name.path, n);
 	path[n] = 0;
-	directory = file_at(req->engine, port, path, req->open->posix);
+	return file_at(
+		req->engine, open_port(req->open), path, req->open->posix);
+}
+
+static uint32_t rename_check_directory(const struct request *req)
+{
+	struct file *directory = rename_directory(req);
+
 	if (!directory) {
 		return STATUS_SUCCESS;
 	}
 	list_each(open, &directory->opens, struct open, in_file)
 	{
-		struct share_claim theirs = {
-			open->granted_access, open->share_access};
-
-		if (open != req->open && (theirs.access & DELETE) &&
-			!(open->posix && req->open->posix) &&
-			!sharemode_compatible(mine, theirs)) {
+		if (rename_kept_out(req->open, open)) {
 			return STATUS_SHARING_VIOLATION;
 		}
 	}
 	return STATUS_SUCCESS;
+}
+
+/* The file that would be replaced, if it is open. */
+static struct file *rename_target(const struct request *req)
+{
+	const struct rename_work *work = req->work;
+	const struct file *file = req->open->file;
+	struct file *target = file_at(req->engine, open_port(req->open),
+		work->name.path, req->open->posix);
+
+	if (!target || !work->replace ||
+		(target->inode == file->inode &&
+			target->device == file->device) ||
+		(!RULE(PSX_VIEW_0007) && posix_has_open(target))) {
+		return NULL;
+	}
+	return target;
 }
 
 static uint32_t rename_check(struct request *req)
@@ -248,14 +264,13 @@ static uint32_t rename_check(struct request *req)
 	struct rename_work *work = req->work;
 	struct file *file = req->open->file;
 	struct files_port *port = open_port(req->open);
-	struct file *target;
 	uint32_t status;
 
 	if (req->open->posix) {
 		status = posix_rename_check(
 			req, work->name.path, work->link, work->replace);
 		return status || work->link ? status
-					    : rename_check_directory(req, port);
+					    : rename_check_directory(req);
 	}
 	if (work->link) {
 		return file->directory ? STATUS_FILE_IS_A_DIRECTORY
@@ -269,16 +284,10 @@ static uint32_t rename_check(struct request *req)
 			!req->open->posix)) {
 		return STATUS_ACCESS_DENIED;
 	}
-	target = file_at(req->engine, port, work->name.path, req->open->posix);
-	if (target && !RULE(PSX_VIEW_0007) && posix_has_open(target)) {
-		target = NULL;
-	}
-	if (RULE(CORE_SETINFO_0021) && work->replace && target &&
-		(target->inode != file->inode ||
-			target->device != file->device)) {
+	if (RULE(CORE_SETINFO_0021) && rename_target(req)) {
 		return STATUS_ACCESS_DENIED;
 	}
-	return rename_check_directory(req, port);
+	return rename_check_directory(req);
 }
 
 /* Broken: a link is not replaced. */
@@ -298,11 +307,18 @@ static void rename_target_known(struct files_op *op)
 
 static void rename_go(struct request *req);
 
-/* Others give up what they hold on to the name for. */
+static bool rename_wait_for(struct request *req, const struct file *file)
+{
+	break_wait(req, file, rename_go, request_fail);
+	return true;
+}
+
+/* Others give up what they hold on to the names for. */
 static bool rename_waits(struct request *req)
 {
-	const struct rename_work *work = req->work;
+	struct rename_work *work = req->work;
 	const struct open *open = req->open;
+	struct file *file;
 
 	if (caching_wait(req,
 		    work->link ? MODEL_LEASE_REASON_LINK
@@ -310,13 +326,40 @@ static bool rename_waits(struct request *req)
 		    rename_go)) {
 		return true;
 	}
-	if (!open->file->directory || work->link || open->posix ||
-		!caching_break_below(
-			req->engine, open_port(open), open->link->path, open)) {
+	if (work->link || work->stream) {
 		return false;
 	}
-	break_wait(req, NULL, rename_go, request_fail);
-	return true;
+	file = open->file->directory && !open->posix
+		       ? caching_break_below(open, &work->below)
+		       : NULL;
+	if (file) {
+		return rename_wait_for(req, file);
+	}
+	file = open->posix ? NULL : rename_target(req);
+	if (file && caching_break_replaced(open, file)) {
+		work->replaces = true;
+		return rename_wait_for(req, file);
+	}
+	file = rename_directory(req);
+	if (file && caching_break_entered(open, file)) {
+		work->enters = true;
+		return rename_wait_for(req, file);
+	}
+	return false;
+}
+
+/* Broken: what was in the way is taken to be there still. */
+static uint32_t rename_waited_in_vain(const struct request *req)
+{
+	const struct rename_work *work = req->work;
+
+	if ((work->below && !RULE(DIRL_RENAME_0006)) ||
+		(work->replaces && !RULE(LEASE_BREAK_0037))) {
+		return STATUS_ACCESS_DENIED;
+	}
+	return work->enters && !RULE(DIRL_RENAME_0009)
+		       ? STATUS_SHARING_VIOLATION
+		       : STATUS_SUCCESS;
 }
 
 static void rename_go(struct request *req)
@@ -327,10 +370,9 @@ static void rename_go(struct request *req)
 	if (rename_waits(req)) {
 		return;
 	}
-	status = rename_check(req);
-	if (req->wait && req->open->file->directory &&
-		!RULE(DIRL_RENAME_0006)) {
-		status = STATUS_ACCESS_DENIED;
+	status = rename_waited_in_vain(req);
+	if (!status) {
+		status = rename_check(req);
 	}
 	if (status) {
 		set_info_reply(req, status);

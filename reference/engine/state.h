@@ -55,6 +55,7 @@ struct engine {
 	struct list watches;          /* engine/notify.c */
 	struct list leases;           /* engine/lease.c */
 	struct list directory_leases;
+	struct list due_leases; /* to be broken at the end of the round */
 	struct table leases_by_key;
 	struct list breaks;        /* struct breaking, oldest first */
 	struct list break_waiters; /* engine/break_wait.c */
@@ -175,17 +176,19 @@ struct breaking {
 /* [MS-SMB2] 3.3.1.12; states are sets of SMB2_LEASE_... */
 struct lease {
 	struct table_link by_key;
-	struct list_link in_engine, in_directories;
+	struct list_link in_engine, in_directories, in_due;
 	struct engine *engine;
 	struct wire_guid client, key;
 	struct file *file;
-	struct list opens; /* by in_lease; at least one */
+	struct list opens;    /* by in_lease; at least one */
+	uintptr_t granted_on; /* connection, to compare only */
 	bool v2;
 	uint16_t epoch;
 	uint32_t held;
 	struct breaking breaking;
 	uint32_t to;    /* what is left after the break */
 	uint32_t later; /* and what is to be left then */
+	bool stepping;  /* the break is a further step of another */
 	bool overdue;   /* the last break was never acknowledged */
 };
 

@@ -37,15 +37,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void enter(unsigned int i, uint16_t dialect)
-{
-	rig_accept(&rig, i);
-	assert_int_equal(rig_negotiate(&rig, i, dialect, 1, 1), 0);
-	assert_int_equal(rig_session(&rig, i, "user alice", 0, 0), 0);
-	rig.links[i].sign = true;
-	assert_int_equal(rig_tree(&rig, i, "\\\\srv\\data"), 0);
-}
-
 static void add_notify(unsigned int i, struct smb2_fileid id, uint32_t flags)
 {
 	const struct smb2_change_notify_request body = {.file_id = id,
@@ -113,7 +104,7 @@ static void test_interim(void **state)
 	struct async interim, last;
 
 	(void)state;
-	enter(0, 0x0300);
+	rig_enter(&rig, 0, 0x0300, "user alice");
 	interim = park(0, &id);
 	assert_int_equal(interim.flags,
 		SMB2_FLAGS_SERVER_TO_REDIR | SMB2_FLAGS_ASYNC_COMMAND);
@@ -121,7 +112,7 @@ static void test_interim(void **state)
 	assert_int_not_equal(interim.credits, 0);
 	assert_int_equal(interim.n, 64 + 9);
 	assert_int_equal(rig_echo(&rig, 0), 0);
-	enter(1, 0x0300);
+	rig_enter(&rig, 1, 0x0300, "user alice");
 	assert_int_equal(rig_open(&rig, 1, "new", false, &file), 0);
 	last = take(0);
 	assert_int_equal(last.status, 0);
@@ -155,7 +146,7 @@ static void test_cancel(void **state)
 	struct async interim, last;
 
 	(void)state;
-	enter(0, 0x0311);
+	rig_enter(&rig, 0, 0x0311, "user alice");
 	interim = park(0, &id);
 	cancel(0, SMB2_FLAGS_ASYNC_COMMAND, interim.id + 1);
 	assert_true(nothing(0));
@@ -181,7 +172,7 @@ static void test_ends(void **state)
 	struct smb2_fileid id;
 
 	(void)state;
-	enter(0, 0x0302);
+	rig_enter(&rig, 0, 0x0302, "user alice");
 	park(0, &id);
 	rig_add(&rig.links[0], &message, SMB2_TREE_DISCONNECT, 0,
 		&smb2_tree_disconnect_request_type, &disconnect);
@@ -195,10 +186,10 @@ static void test_ends(void **state)
 	send(0);
 	assert_int_not_equal(take(0).status, 0);
 	assert_int_equal(take(0).command, SMB2_LOGOFF);
-	enter(0, 0x0302);
+	rig_enter(&rig, 0, 0x0302, "user alice");
 	park(0, &id);
 	rig_gone(&rig, 0);
-	enter(0, 0x0302);
+	rig_enter(&rig, 0, 0x0302, "user alice");
 	park(0, &id);
 	engine_drain(rig.engine);
 	assert_true(rig.links[0].closed);
@@ -255,7 +246,7 @@ static void test_related_file(void **state)
 	uint32_t status[8];
 
 	(void)state;
-	enter(0, 0x0300);
+	rig_enter(&rig, 0, 0x0300, "user alice");
 	rig_add_open(&rig.links[0], &message, "file", false);
 	add_close(none);
 	add_close(none);
@@ -289,7 +280,7 @@ static void test_related_no_file(void **state)
 	uint32_t status[8];
 
 	(void)state;
-	enter(0, 0x0300);
+	rig_enter(&rig, 0, 0x0300, "user alice");
 	rig_add(&rig.links[0], &message, SMB2_ECHO, 0, &smb2_echo_request_type,
 		&body);
 	add_close(none);
@@ -310,7 +301,7 @@ static void test_related_waits(void **state)
 	struct async interim;
 
 	(void)state;
-	enter(0, 0x0300);
+	rig_enter(&rig, 0, 0x0300, "user alice");
 	rig_add_open(&rig.links[0], &message, "", true);
 	add_notify(0, none, RELATED);
 	add_close(none);
@@ -326,7 +317,7 @@ static void test_related_waits(void **state)
 	assert_int_equal(status[0], 0);
 	interim = take(0);
 	assert_int_equal(interim.status, STATUS_PENDING);
-	enter(1, 0x0300);
+	rig_enter(&rig, 1, 0x0300, "user alice");
 	assert_int_equal(rig_open(&rig, 1, "more", false, &file), 0);
 	assert_int_equal(statuses(0, status), 1);
 	assert_int_equal(status[0], 0);
@@ -338,7 +329,7 @@ static void test_related_lost(void **state)
 	const struct smb2_fileid none = ALL_ONES;
 
 	(void)state;
-	enter(0, 0x0311);
+	rig_enter(&rig, 0, 0x0311, "user alice");
 	rig_add_open(&rig.links[0], &message, "", true);
 	add_notify(0, none, RELATED);
 	add_notify(0, none, RELATED);
@@ -355,7 +346,7 @@ static void test_channel_sequence(void **state)
 	struct smb2_fileid id;
 
 	(void)state;
-	enter(0, 0x0300);
+	rig_enter(&rig, 0, 0x0300, "user alice");
 	assert_int_equal(rig_open(&rig, 0, "f", false, &id), 0);
 	body.file_id = id;
 	for (unsigned int step = 0; step < 2; step++) {

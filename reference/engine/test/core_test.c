@@ -647,7 +647,8 @@ static uint32_t ioctl(uint32_t code, struct wire_view input,
 /* 3.3.5.15.12 */
 static void test_validate(void **state)
 {
-	uint8_t info[26] = {0x48}; /* encryption, multi-channel */
+	/* Encryption, leases on directories, multi-channel. */
+	uint8_t info[26] = {0x68};
 	struct smb2_ioctl_response answer;
 
 	(void)state;

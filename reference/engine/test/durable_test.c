@@ -113,18 +113,9 @@ static void app_version(uint64_t high, uint64_t low)
 
 /* ---- words ---- */
 
-static void come(unsigned int i, const char *token, uint16_t dialect)
-{
-	rig_accept(&rig, i);
-	assert_int_equal(rig_negotiate(&rig, i, dialect, 2, 1), 0);
-	assert_int_equal(rig_session(&rig, i, token, 0, 0), 0);
-	rig.links[i].sign = true;
-	assert_int_equal(rig_tree(&rig, i, "\\\\srv\\data"), 0);
-}
-
 static void enter(unsigned int i)
 {
-	come(i, "user alice", 0x0300);
+	rig_enter(&rig, i, 0x0300, "user alice");
 }
 
 static int setup_alone(void **state)
@@ -332,12 +323,12 @@ static void test_wrong(void **state)
 	again_v2(id, 2);
 	lease(7, 7);
 	assert_int_equal(create(1, LEASE, &id), ABSENT);
-	come(2, "user bob", 0x0300);
+	rig_enter(&rig, 2, 0x0300, "user bob");
 	again_v2(id, 1);
 	lease(7, 7);
 	assert_int_equal(create(2, LEASE, &id), STATUS_ACCESS_DENIED);
 	rig.client = 1;
-	come(3, "user alice", 0x0300);
+	rig_enter(&rig, 3, 0x0300, "user alice");
 	rig.client = 0;
 	again_v2(id, 1);
 	lease(7, 7);
@@ -431,8 +422,10 @@ static void test_locks_stay(void **state)
 	again_v1(id);
 	lease(1, 3);
 	assert_int_equal(create(0, 0, &id), 0);
-	assert_int_equal(create(1, 0, &other), 0);
-	assert_int_equal(lock(1, other, 0, EXCLUSIVE), STATUS_LOCK_NOT_GRANTED);
+	rig.client = 2;
+	rig_enter(&rig, 2, 0x0300, "user alice");
+	assert_int_equal(create(2, 0, &other), 0);
+	assert_int_equal(lock(2, other, 0, EXCLUSIVE), STATUS_LOCK_NOT_GRANTED);
 	assert_int_equal(lock(0, id, 0, SMB2_LOCKFLAG_UNLOCK), 0);
 }
 
@@ -578,10 +571,10 @@ static void test_app_instance(void **state)
 	struct smb2_fileid id, other;
 
 	(void)state;
-	come(0, "user alice", 0x0311);
-	come(1, "user alice", 0x0311);
+	rig_enter(&rig, 0, 0x0311, "user alice");
+	rig_enter(&rig, 1, 0x0311, "user alice");
 	rig.client = 1;
-	come(2, "user alice", 0x0311);
+	rig_enter(&rig, 2, 0x0311, "user alice");
 	rig.client = 0;
 	assert_int_equal(create_app(0, 9, 5, &id), 0);
 	assert_int_equal(create_app(1, 9, 6, &other), STATUS_SHARING_VIOLATION);

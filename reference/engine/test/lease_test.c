@@ -20,15 +20,7 @@
 
 static struct rig rig;
 static struct rig_message message;
-
-static void enter(unsigned int i)
-{
-	rig_accept(&rig, i);
-	assert_int_equal(rig_negotiate(&rig, i, 0x0300, 1, 1), 0);
-	assert_int_equal(rig_session(&rig, i, "user alice", 0, 0), 0);
-	rig.links[i].sign = true;
-	assert_int_equal(rig_tree(&rig, i, "\\\\srv\\data"), 0);
-}
+static bool v2; /* the lease contexts are of version 2, with epoch 100 */
 
 static int setup(void **state)
 {
@@ -36,8 +28,10 @@ static int setup(void **state)
 	rig_init(&rig);
 	rig_start(&rig);
 	message.n = message.element = 0;
-	enter(HOLDER);
-	enter(OTHER);
+	v2 = false;
+	rig_enter(&rig, HOLDER, 0x0300, "user alice");
+	rig.client = 2;
+	rig_enter(&rig, OTHER, 0x0300, "user alice");
 	return 0;
 }
 
@@ -48,11 +42,12 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* CREATE of "x" with a lease of version 1, whose key is 16 times the byte. */
+/* CREATE of "x" with a lease, whose key is 16 times the byte. */
 static void send_open(
 	unsigned int i, uint8_t key, uint32_t lease, uint32_t disposition)
 {
-	static uint8_t bytes[56];
+	static uint8_t bytes[76];
+	size_t size = v2 ? 52 : 32;
 	struct smb2_create_request body = {
 		.requested_oplock_level = key ? SMB2_OPLOCK_LEVEL_LEASE : 0,
 		.impersonation_level = SMB2_IMPERSONATION_IMPERSONATION,
@@ -68,11 +63,12 @@ static void send_open(
 	wire_put16(bytes + 4, 16); /* NameOffset, NameLength */
 	wire_put16(bytes + 6, 4);
 	wire_put16(bytes + 10, 24); /* DataOffset, DataLength */
-	wire_put32(bytes + 12, 32);
+	wire_put32(bytes + 12, (uint32_t)size);
 	memcpy(bytes + 16, "RqLs", 4);
 	memset(bytes + 24, key, 16);
 	wire_put32(bytes + 40, lease);
-	body.create_contexts = wire_view_of(bytes, key ? sizeof bytes : 0);
+	wire_put16(bytes + 72, 100);
+	body.create_contexts = wire_view_of(bytes, key ? 24 + size : 0);
 	rig_add(&rig.links[i], &message, SMB2_CREATE, 0,
 		&smb2_create_request_type, &body);
 	rig_send(&rig, i, &message);
@@ -101,6 +97,8 @@ static uint32_t answered(unsigned int i, struct smb2_fileid *ret_id)
 	return status;
 }
 
+static uint16_t epoch; /* of the last break */
+
 /* The next message is a break of the lease: from << 8 | to. */
 static uint32_t broken(unsigned int i)
 {
@@ -117,6 +115,8 @@ static uint32_t broken(unsigned int i)
 				 wire_view_of(blob->data, blob->n), &body),
 		0);
 	states = body.current_lease_state << 8 | body.new_lease_state;
+	assert_int_equal(body.flags, body.current_lease_state != R);
+	epoch = body.new_epoch;
 	blob_release(blob);
 	return states;
 }
@@ -142,12 +142,17 @@ static struct smb2_fileid held(uint32_t lease)
 }
 
 /* OTHER waits for the break of RWH. */
-static void wait_for_break(void)
+static void wait_for_break_on(unsigned int i)
 {
 	send_open(OTHER, 0, 0, FILE_OPEN);
-	assert_int_equal(broken(HOLDER), RWH << 8 | RH);
+	assert_int_equal(broken(i), RWH << 8 | RH);
 	assert_int_equal(answered(OTHER, NULL), STATUS_PENDING);
 	assert_int_equal(answered(OTHER, NULL), UINT32_MAX);
+}
+
+static void wait_for_break(void)
+{
+	wait_for_break_on(HOLDER);
 }
 
 static void test_acknowledged(void **state)
@@ -207,20 +212,94 @@ static void test_waiter_gone(void **state)
 	assert_int_equal(acknowledge(HOLDER, 7, RH), 0);
 }
 
-/* What comes during a break is done after it, without waiting again. */
-static void test_later_break(void **state)
+/* What comes during a break follows in steps, under the same epoch; everybody
+ * waits for the last acknowledgment. */
+static void test_steps(void **state)
+{
+	(void)state;
+	v2 = true;
+	held(RWH);
+	wait_for_break();
+	assert_int_equal(epoch, 102);
+	send_open(OTHER, 9, R, FILE_OVERWRITE);
+	assert_int_equal(answered(OTHER, NULL), STATUS_PENDING);
+	assert_int_equal(broken(HOLDER), UINT32_MAX);
+	assert_int_equal(acknowledge(HOLDER, 7, RH), 0);
+	assert_int_equal(broken(HOLDER), RH << 8 | R);
+	assert_int_equal(epoch, 102);
+	assert_int_equal(answered(OTHER, NULL), UINT32_MAX);
+	assert_int_equal(
+		acknowledge(HOLDER, 7, RH), STATUS_REQUEST_NOT_ACCEPTED);
+	assert_int_equal(acknowledge(HOLDER, 7, R), 0);
+	assert_int_equal(broken(HOLDER), R << 8 | 0);
+	assert_int_equal(epoch, 102);
+	assert_int_equal(answered(OTHER, NULL), 0);
+	assert_int_equal(answered(OTHER, NULL), 0);
+	assert_int_equal(acknowledge(HOLDER, 7, 0), STATUS_UNSUCCESSFUL);
+}
+
+/* A holder that goes further by itself needs fewer steps. */
+static void test_steps_left_out(void **state)
 {
 	(void)state;
 	held(RWH);
 	wait_for_break();
 	send_open(OTHER, 9, R, FILE_OVERWRITE);
 	assert_int_equal(answered(OTHER, NULL), STATUS_PENDING);
+	assert_int_equal(acknowledge(HOLDER, 7, R), 0);
+	assert_int_equal(broken(HOLDER), R << 8 | 0);
+	assert_int_equal(answered(OTHER, NULL), 0);
+	assert_int_equal(answered(OTHER, NULL), 0);
+}
+
+/* Nobody acknowledges the second step. */
+static void test_steps_overdue(void **state)
+{
+	(void)state;
+	held(RWH);
+	wait_for_break();
+	send_open(OTHER, 9, R, FILE_OVERWRITE);
+	assert_int_equal(answered(OTHER, NULL), STATUS_PENDING);
+	rig_advance(&rig, 20000);
+	assert_int_equal(acknowledge(HOLDER, 7, RH), 0);
+	assert_int_equal(broken(HOLDER), RH << 8 | R);
+	rig_advance(&rig, 34900);
+	assert_int_equal(answered(OTHER, NULL), UINT32_MAX);
+	rig_advance(&rig, 200);
+	assert_int_equal(answered(OTHER, NULL), 0);
+	assert_int_equal(answered(OTHER, NULL), 0);
 	assert_int_equal(broken(HOLDER), UINT32_MAX);
+}
+
+#define SECOND 2
+
+/* The oldest connection of the client that is there, whosever the lease is. */
+static void test_which_connection(void **state)
+{
+	(void)state;
+	rig.client = 0;
+	rig_enter(&rig, SECOND, 0x0300, "user alice");
+	send_open(SECOND, 7, RWH, FILE_OPEN_IF);
+	assert_int_equal(answered(SECOND, NULL), 0);
+	send_open(OTHER, 0, 0, FILE_OPEN);
+	assert_int_equal(broken(SECOND), UINT32_MAX);
+	assert_int_equal(broken(HOLDER), RWH << 8 | RH);
+	assert_int_equal(answered(OTHER, NULL), STATUS_PENDING);
 	assert_int_equal(acknowledge(HOLDER, 7, RH), 0);
 	assert_int_equal(answered(OTHER, NULL), 0);
-	assert_int_equal(broken(HOLDER), RH << 8 | 0);
+}
+
+static void test_other_connection(void **state)
+{
+	(void)state;
+	rig.client = 0;
+	rig_enter(&rig, SECOND, 0x0300, "user alice");
+	send_open(SECOND, 7, RWH, FILE_OPEN_IF);
+	assert_int_equal(answered(SECOND, NULL), 0);
+	rig_gone(&rig, HOLDER);
+	wait_for_break_on(SECOND);
+	assert_int_equal(acknowledge(SECOND, 7, RH), 0);
 	assert_int_equal(answered(OTHER, NULL), 0);
-	assert_int_equal(acknowledge(HOLDER, 7, 0), 0);
 }
 
 /* Two opens of one key are one lease; the last close gives it up. */
@@ -252,8 +331,15 @@ int main(void)
 			test_holder_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_waiter_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_steps, setup, teardown),
 		cmocka_unit_test_setup_teardown(
-			test_later_break, setup, teardown),
+			test_steps_left_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_steps_overdue, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_which_connection, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_other_connection, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_one_lease, setup, teardown),
 	};

@@ -19,23 +19,14 @@
 static struct rig rig;
 static struct rig_message message;
 
-static void enter(unsigned int i)
-{
-	rig_accept(&rig, i);
-	assert_int_equal(rig_negotiate(&rig, i, 0x0300, 1, 1), 0);
-	assert_int_equal(rig_session(&rig, i, "user alice", 0, 0), 0);
-	rig.links[i].sign = true;
-	assert_int_equal(rig_tree(&rig, i, "\\\\srv\\data"), 0);
-}
-
 static int setup(void **state)
 {
 	(void)state;
 	rig_init(&rig);
 	rig_start(&rig);
 	message.n = message.element = 0;
-	enter(WATCHER);
-	enter(ACTOR);
+	rig_enter(&rig, WATCHER, 0x0300, "user alice");
+	rig_enter(&rig, ACTOR, 0x0300, "user alice");
 	return 0;
 }
 

@@ -85,15 +85,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void enter(unsigned int i)
-{
-	rig_accept(&rig, i);
-	assert_int_equal(rig_negotiate(&rig, i, 0x0300, 1, 1), 0);
-	assert_int_equal(rig_session(&rig, i, "user alice", 0, 0), 0);
-	rig.links[i].sign = true;
-	assert_int_equal(rig_tree(&rig, i, "\\\\srv\\data"), 0);
-}
-
 static void delete_on_close(unsigned int i, struct smb2_fileid id)
 {
 	static const uint8_t yes = 1;
@@ -122,8 +113,8 @@ static void test_reused_inode(void **state)
 	struct smb2_fileid old, new, again;
 
 	(void)state;
-	enter(0);
-	enter(1);
+	rig_enter(&rig, 0, 0x0300, "user alice");
+	rig_enter(&rig, 1, 0x0300, "user alice");
 	assert_int_equal(rig_open(&rig, 0, "old", false, &old), 0);
 	delete_on_close(0, old);
 	late.hold = true;

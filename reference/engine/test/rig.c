@@ -470,7 +470,8 @@ uint32_t rig_negotiate(struct rig *rig, unsigned int i, uint16_t dialect,
 		.dialect_count = 1,
 		.security_mode = SMB2_NEGOTIATE_SIGNING_ENABLED,
 		.capabilities = SMB2_GLOBAL_CAP_ENCRYPTION |
-				SMB2_GLOBAL_CAP_MULTI_CHANNEL,
+				SMB2_GLOBAL_CAP_MULTI_CHANNEL |
+				SMB2_GLOBAL_CAP_DIRECTORY_LEASING,
 	};
 	struct rig_link *link = &rig->links[i];
 	uint8_t dialects[2];
@@ -581,6 +582,23 @@ uint32_t rig_tree(struct rig *rig, unsigned int i, const char *path)
 	body.buffer = wire_view_of(text, n);
 	return rig_call(rig, i, SMB2_TREE_CONNECT,
 		&smb2_tree_connect_request_type, &body, NULL, NULL);
+}
+
+void rig_enter(
+	struct rig *rig, unsigned int i, uint16_t dialect, const char *token)
+{
+	uint32_t status;
+
+	rig_accept(rig, i);
+	status = rig_negotiate(rig, i, dialect, 1, 1);
+	if (!status) {
+		status = rig_session(rig, i, token, 0, 0);
+	}
+	rig->links[i].sign = true;
+	if (!status) {
+		status = rig_tree(rig, i, "\\\\srv\\data");
+	}
+	assert(status == STATUS_SUCCESS);
 }
 
 uint32_t rig_echo(struct rig *rig, unsigned int i)

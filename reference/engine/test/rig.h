@@ -100,6 +100,9 @@ uint32_t rig_negotiate(struct rig *rig, unsigned int i, uint16_t dialect,
 uint32_t rig_session(struct rig *rig, unsigned int i, const char *token,
 	uint8_t flags, uint64_t previous);
 uint32_t rig_tree(struct rig *rig, unsigned int i, const char *path);
+/* All of it: a signed session of the user on share "data". */
+void rig_enter(
+	struct rig *rig, unsigned int i, uint16_t dialect, const char *token);
 uint32_t rig_echo(struct rig *rig, unsigned int i);
 /* Opens, making it when it is missing; "" is the share's root. */
 uint32_t rig_open(struct rig *rig, unsigned int i, const char *name,
