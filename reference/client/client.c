@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -29,8 +30,13 @@ static struct client *client_create(const struct client_options *options)
 		client->options.max_dialect = SMB2_DIALECT_311;
 	}
 	client->credits = 1;
-	ssize_t got =
-		getrandom(&client->client_guid, sizeof(client->client_guid), 0);
+	ssize_t got = sizeof(client->client_guid);
+	if (options->guid != NULL) {
+		memcpy(&client->client_guid, options->guid, (size_t)got);
+	} else {
+		got = getrandom(
+			&client->client_guid, sizeof(client->client_guid), 0);
+	}
 	if (got != (ssize_t)sizeof(client->client_guid)) {
 		free(client);
 		return NULL;
@@ -68,7 +74,11 @@ void client_destroy(struct client *client)
 		session_logoff(client);
 	}
 	while (client->exchanges != NULL) {
-		exchange_end(client, client->exchanges);
+		struct exchange *e = client->exchanges;
+		if (e->forgotten && e->done != NULL) {
+			e->done(e->ctx, STATUS_CONNECTION_DISCONNECTED);
+		}
+		exchange_end(client, e);
 	}
 	connection_close(client);
 	crypto_key_wipe(&client->keys.signing);

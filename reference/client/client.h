@@ -4,12 +4,9 @@
  * and files on it. Blocking, for one thread at a time. [MS-SMB2] 3.2.
  *
  * Functions return 0 (or a count) or a negative errno. When the server refused
- * something, client_status() is the NTSTATUS it gave and the errno the nearest
- * one; when the connection broke or the server broke the protocol, the errno
- * is -ECONNRESET or -EPROTO, client_status() is 0 and client_complaint() says
- * what happened.
- *
- * Paths are UTF-8 below the share, components separated by '/'.
+ * something, the errno is the nearest one to the NTSTATUS that it gave, which
+ * is kept; when the connection broke or the server broke the protocol, it is
+ * -ECONNRESET or -EPROTO, and the client keeps words of what happened.
  */
 #ifndef SMB3X_CLIENT_CLIENT_H
 #define SMB3X_CLIENT_CLIENT_H
@@ -50,6 +47,11 @@ struct client_options {
 	unsigned int cipher_count, signing_count;
 	unsigned int timeout_ms; /* for one answer; 0: 30 s */
 	bool no_posix;           /* do not offer the POSIX extensions */
+	bool leases;             /* offer leases of files and directories */
+	/* Who the client was before: its ClientGuid (NULL: a new one) and the
+	 * session that it has lost (0: none). [MS-SMB2] 3.2.4.2.3 */
+	const uint8_t *guid;
+	uint64_t previous_session;
 };
 
 struct client;      /* a connection with its session */
@@ -64,8 +66,6 @@ int client_connect(
 /* Logs off and closes; everything on it must be closed. Accepts NULL. */
 void client_destroy(struct client *client);
 
-uint32_t client_status(const struct client *client);
-const char *client_complaint(const struct client *client);
 /* One line: dialect, signing, cipher. Returned text lives with the client. */
 const char *client_description(struct client *client);
 
@@ -80,49 +80,12 @@ struct client_stat {
 	uint32_t attributes; /* FILE_ATTRIBUTE_* */
 };
 
-/* How client_open() opens: values of [MS-SMB2] 2.2.13. */
-struct client_how {
-	uint32_t access, share, disposition, options, attributes;
-};
-
-int client_open(struct client_tree *tree, const char *path,
-	const struct client_how *how, struct client_file **ret_file);
 int client_close(struct client_file *file);
-/* As the CREATE response told it. */
-const struct client_stat *client_file_stat(const struct client_file *file);
-
 /* One request; the count may be smaller than n. 0 = end of file. */
 ssize_t client_read(
 	struct client_file *file, uint64_t offset, void *ret_data, size_t n);
 /* One request; the count may be smaller than n. */
 ssize_t client_write(
 	struct client_file *file, uint64_t offset, const void *data, size_t n);
-
-/*
- * Whole transfers, with as many requests under way as credits allow. source
- * and sink are called in order of the offset; progress may be NULL and is
- * told the bytes done so far. A callback's negative result ends the transfer
- * and is returned.
- */
-typedef ssize_t client_source(void *ctx, void *ret_data, size_t n);
-typedef int client_sink(void *ctx, const void *data, size_t n);
-typedef void client_progress(void *ctx, uint64_t done);
-int client_get(struct client_file *file, client_sink *sink,
-	client_progress *progress, void *ctx);
-int client_put(struct client_file *file, client_source *source,
-	client_progress *progress, void *ctx);
-
-/* Calls entry for each name; "." and ".." included. */
-typedef int client_entry(
-	void *ctx, const char *name, const struct client_stat *stat);
-int client_list(struct client_file *directory, const char *pattern,
-	client_entry *entry, void *ctx);
-
-int client_stat(struct client_tree *tree, const char *path,
-	struct client_stat *ret_stat);
-int client_mkdir(struct client_tree *tree, const char *path);
-int client_remove(struct client_tree *tree, const char *path, bool directory);
-int client_rename(struct client_tree *tree, const char *from, const char *to,
-	bool replace);
 
 #endif

@@ -216,6 +216,9 @@ static int do_lstat(struct context *c, char **words)
 
 /* A transfer between a file of the share and one of ours. */
 struct transfer {
+	const struct invocation *call;
+	struct smb3x *share;
+	unsigned int reconnects; /* that the user knows of */
 	const char *verb, *name;
 	FILE *local;
 	uint64_t total; /* 0 = not known */
@@ -223,10 +226,24 @@ struct transfer {
 	time_t shown;
 };
 
+static void tell_reconnect(struct transfer *t, uint64_t done)
+{
+	unsigned int reconnects = smb3x_reconnects(t->share);
+	if (reconnects != t->reconnects && !t->call->quiet) {
+		fprintf(stderr,
+			"%ssmb3x: %s: connection lost, reconnected; going on "
+			"at %llu MiB\n",
+			t->show ? "\n" : "", t->name,
+			(unsigned long long)(done >> 20));
+	}
+	t->reconnects = reconnects;
+}
+
 static void show_progress(void *ctx, uint64_t done)
 {
 	struct transfer *t = ctx;
 	time_t now = time(NULL);
+	tell_reconnect(t, done);
 	if (!t->show || (now == t->shown && done != t->total)) {
 		return;
 	}
@@ -275,34 +292,31 @@ static int finish_local(struct transfer *t, bool standard, int error)
 				    : error;
 }
 
-/* The whole file in either direction. */
-static int transfer_whole(
-	struct smb3x_file *file, struct transfer *t, bool fetch)
-{
-	int error = share_enter(file);
-	if (error < 0) {
-		return error;
-	}
-	error = fetch ? client_get(file->file, write_local, show_progress, t)
-		      : client_put(file->file, read_local, show_progress, t);
-	return share_leave(file, error);
-}
-
 static int do_get(struct context *c, char **words)
 {
 	const char *path = words[0];
 	const char *name = words[1] != NULL ? words[1] : last_component(path);
 	bool standard = strcmp(name, "-") == 0;
 	struct smb3x_file *file = NULL;
+	struct smb3x_stat stat;
 	int error = smb3x_open(c->share, path, O_RDONLY, 0, &file);
+	if (error == 0) {
+		error = smb3x_fstat(file, &stat);
+	}
 	if (error < 0) {
-		return command_failed("get", path, error);
+		command_failed("get", path, error);
+		if (file != NULL) {
+			smb3x_close(file);
+		}
+		return 1;
 	}
 	struct transfer t = {
+		.call = c->call,
+		.share = c->share,
 		.verb = "get",
 		.name = path,
 		.local = standard ? stdout : fopen(name, "wb"),
-		.total = file->file->stat.size,
+		.total = stat.size,
 		.show = !c->call->quiet && isatty(STDERR_FILENO),
 	};
 	if (t.local == NULL) {
@@ -310,7 +324,8 @@ static int do_get(struct context *c, char **words)
 		smb3x_close(file);
 		return 1;
 	}
-	error = finish_local(&t, standard, transfer_whole(file, &t, true));
+	error = finish_local(&t, standard,
+		share_get(file, stat.size, write_local, show_progress, &t));
 	if (error < 0) {
 		command_failed("get", path, error);
 	}
@@ -339,6 +354,8 @@ static int do_put(struct context *c, char **words)
 	const char *path = words[1];
 	bool standard = strcmp(name, "-") == 0;
 	struct transfer t = {
+		.call = c->call,
+		.share = c->share,
 		.verb = "put",
 		.name = path,
 		.local = standard ? stdin : fopen(name, "rb"),
@@ -353,7 +370,7 @@ static int do_put(struct context *c, char **words)
 	int error = smb3x_open(c->share, path, O_WRONLY | O_CREAT | O_TRUNC,
 		creation_mode(0666), &file);
 	if (error == 0) {
-		error = transfer_whole(file, &t, false);
+		error = share_put(file, read_local, show_progress, &t);
 	}
 	error = finish_local(&t, standard, error);
 	if (error < 0) {

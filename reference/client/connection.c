@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -193,7 +192,8 @@ int connection_send(struct client *client, struct wire_view message)
 					     "the connection broke while "
 					     "sending");
 	}
-	ssize_t done = writev(client->fd, parts, 2);
+	const struct msghdr whole = {.msg_iov = parts, .msg_iovlen = 2};
+	ssize_t done = sendmsg(client->fd, &whole, MSG_NOSIGNAL);
 	if (done < 0 && errno != EINTR) {
 		return client_complain(client, -ECONNRESET,
 			"the connection broke while sending");
@@ -216,58 +216,104 @@ int connection_send(struct client *client, struct wire_view message)
 	return 0;
 }
 
-static int quic_read_all(struct client *client, uint8_t *ret_bytes, size_t n)
+int connection_fd(const struct client *client)
 {
-	while (n > 0) {
-		ssize_t done = quic_client_receive_wait(
-			client->quic, ret_bytes, n, (int)client->timeout_ms);
-		if (done == -ETIMEDOUT) {
-			return client_complain(client, -ETIMEDOUT,
-				"no answer within %u ms", client->timeout_ms);
-		}
-		if (done <= 0) {
-			return client_complain(client, -ECONNRESET,
-				"the server closed the connection: %s",
-				quic_client_end(client->quic)->text);
-		}
-		ret_bytes += done;
-		n -= (size_t)done;
+	return client->quic != NULL ? quic_client_fd(client->quic) : client->fd;
+}
+
+/* What has arrived of n bytes: a count, 0 at the end, -EAGAIN. */
+static ssize_t read_some(struct client *client, uint8_t *ret_bytes, size_t n)
+{
+	if (client->quic != NULL) {
+		return quic_client_receive(client->quic, ret_bytes, n);
+	}
+	ssize_t done = recv(client->fd, ret_bytes, n, MSG_DONTWAIT);
+	return done >= 0                                ? done
+	       : errno == EINTR || errno == EWOULDBLOCK ? -EAGAIN
+							: -errno;
+}
+
+static int complain_of_end(struct client *client)
+{
+	return client->quic != NULL
+		       ? client_complain(client, -ECONNRESET,
+				 "the server closed the connection: %s",
+				 quic_client_end(client->quic)->text)
+		       : client_complain(client, -ECONNRESET,
+				 "the server closed the connection");
+}
+
+/* Until there is something to read; meanwhile the owner may want work done,
+ * but only where a message may be sent: between two that arrive. */
+static int wait_for_bytes(struct client *client, bool between)
+{
+	const struct client_owner *owner = client->owner;
+	bool wakeful = between && owner != NULL && !client->working;
+	struct pollfd wait[2] = {
+		{.fd = connection_fd(client), .events = POLLIN},
+		{.fd = wakeful ? owner->wake_fd : -1, .events = POLLIN}};
+	int ready = poll(wait, 2, (int)client->timeout_ms);
+	if (ready == 0) {
+		return client_complain(client, -ETIMEDOUT,
+			"no answer within %u ms", client->timeout_ms);
+	}
+	if (ready > 0 && (wait[1].revents & POLLIN) != 0) {
+		client->working = true;
+		owner->work(owner->ctx);
+		client->working = false;
 	}
 	return 0;
 }
 
-static int read_all(struct client *client, uint8_t *ret_bytes, size_t n)
+static int read_all(
+	struct client *client, uint8_t *ret_bytes, size_t n, bool between)
 {
-	if (client->quic != NULL) {
-		return quic_read_all(client, ret_bytes, n);
-	}
-	while (n > 0) {
-		struct pollfd wait = {.fd = client->fd, .events = POLLIN};
-		int ready = poll(&wait, 1, (int)client->timeout_ms);
-		if (ready == 0) {
-			return client_complain(client, -ETIMEDOUT,
-				"no answer within %u ms", client->timeout_ms);
+	size_t got = 0;
+	while (got < n) {
+		ssize_t done = read_some(client, ret_bytes + got, n - got);
+		int error = 0;
+		if (done == -EAGAIN) {
+			error = wait_for_bytes(client, between && got == 0);
+		} else if (done <= 0) {
+			error = complain_of_end(client);
+		} else {
+			got += (size_t)done;
 		}
-		ssize_t done =
-			ready < 0 ? -1 : recv(client->fd, ret_bytes, n, 0);
-		if (done < 0 && errno == EINTR) {
-			continue;
+		if (error < 0) {
+			return error;
 		}
-		if (done <= 0) {
-			return client_complain(client, -ECONNRESET,
-				"the server closed the connection");
-		}
-		ret_bytes += done;
-		n -= (size_t)done;
 	}
 	return 0;
+}
+
+int connection_peek(struct client *client)
+{
+	ssize_t done = 1;
+	while (client->ahead_size < PREFIX_SIZE && done > 0) {
+		done = read_some(client, client->ahead + client->ahead_size,
+			PREFIX_SIZE - client->ahead_size);
+		client->ahead_size += done > 0 ? (unsigned int)done : 0;
+	}
+	if (done <= 0 && done != -EAGAIN) {
+		return complain_of_end(client);
+	}
+	return client->ahead_size == PREFIX_SIZE ? 1 : 0;
+}
+
+static int receive_prefix(
+	struct client *client, uint8_t ret_prefix[PREFIX_SIZE])
+{
+	unsigned int n = client->ahead_size;
+	memcpy(ret_prefix, client->ahead, n);
+	client->ahead_size = 0;
+	return read_all(client, ret_prefix + n, PREFIX_SIZE - n, n == 0);
 }
 
 int connection_receive(
 	struct client *client, uint8_t **ret_bytes, size_t *ret_n)
 {
 	uint8_t prefix[PREFIX_SIZE];
-	int error = read_all(client, prefix, sizeof(prefix));
+	int error = receive_prefix(client, prefix);
 	if (error < 0) {
 		return error;
 	}
@@ -280,7 +326,7 @@ int connection_receive(
 	if (bytes == NULL) {
 		return -ENOMEM;
 	}
-	error = read_all(client, bytes, n);
+	error = read_all(client, bytes, n, false);
 	if (error < 0) {
 		free(bytes);
 		return error;

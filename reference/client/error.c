@@ -84,13 +84,3 @@ int client_complain(struct client *client, int error, const char *format, ...)
 	va_end(arguments);
 	return error;
 }
-
-uint32_t client_status(const struct client *client)
-{
-	return client->status;
-}
-
-const char *client_complaint(const struct client *client)
-{
-	return client->complaint;
-}

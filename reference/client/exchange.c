@@ -206,6 +206,13 @@ static int accept_answer(struct client *client, struct wire_view pdu,
 		return client_complain(
 			client, -EPROTO, "an answer has a broken header");
 	}
+	if (header.message_id == UINT64_MAX &&
+		header.command == SMB2_OPLOCK_BREAK) {
+		if (client->owner != NULL) {
+			client->owner->notified(client->owner->ctx, pdu);
+		}
+		return 0;
+	}
 	struct exchange *e = find_exchange(client, header.message_id);
 	if (e == NULL || e->answered || e->command != header.command) {
 		return client_complain(client, -EPROTO,
@@ -216,6 +223,13 @@ static int accept_answer(struct client *client, struct wire_view pdu,
 	int error = verify_answer(client, pdu, &header, was_sealed);
 	if (error < 0 || header.status == STATUS_PENDING) {
 		return error;
+	}
+	if (e->forgotten) {
+		if (e->done != NULL) {
+			e->done(e->ctx, header.status);
+		}
+		exchange_end(client, e);
+		return 0;
 	}
 	if (whole != NULL) {
 		e->message = *whole;
@@ -292,6 +306,27 @@ static int receive_one(struct client *client)
 	return error;
 }
 
+/* Work may send, which must not happen within work. */
+static void do_work(struct client *client)
+{
+	if (client->owner != NULL && !client->working && !client->broken) {
+		client->working = true;
+		client->owner->work(client->owner->ctx);
+		client->working = false;
+	}
+}
+
+int exchange_receive(struct client *client)
+{
+	int error = receive_one(client);
+	if (error < 0) {
+		client->broken = true;
+		return error;
+	}
+	do_work(client);
+	return 0;
+}
+
 static int wait_for_credits(struct client *client, unsigned int charge)
 {
 	while (client->credits < charge) {
@@ -299,9 +334,8 @@ static int wait_for_credits(struct client *client, unsigned int charge)
 			return client_complain(client, -EPROTO,
 				"the server granted no credits");
 		}
-		int error = receive_one(client);
+		int error = exchange_receive(client);
 		if (error < 0) {
-			client->broken = true;
 			return error;
 		}
 	}
@@ -339,7 +373,8 @@ static void fill_headers(const struct client *client,
 			.credit_charge = charge_of(client, links[i].payload),
 			.command = links[i].command,
 			.credits = CLIENT_CREDITS_WANTED,
-			.flags = i == 0 ? 0 : SMB2_FLAGS_RELATED_OPERATIONS,
+			.flags = links[i].flags |
+				 (i == 0 ? 0 : SMB2_FLAGS_RELATED_OPERATIONS),
 			.message_id = id,
 			.tree_id = tree == NULL ? 0 : tree->id,
 			.session_id = client->session_id,
@@ -390,17 +425,33 @@ int exchange_begin(struct client *client, struct client_tree *tree,
 	uint16_t command, size_t payload, const struct wire_type *type,
 	const void *body, struct exchange **ret_exchange)
 {
-	const struct chain_link link = {command, payload, type, body};
+	const struct chain_link link = {command, payload, type, body, 0};
 	return exchange_chain(client, tree, &link, 1, ret_exchange);
+}
+
+int exchange_post(struct client *client, struct client_tree *tree,
+	uint16_t command, const struct wire_type *type, const void *body,
+	void (*done)(void *ctx, uint32_t status), void *ctx)
+{
+	struct exchange *e = NULL;
+	if (client->credits < 1) {
+		return -EAGAIN;
+	}
+	int error = exchange_begin(client, tree, command, 0, type, body, &e);
+	if (error == 0) {
+		e->forgotten = true;
+		e->done = done;
+		e->ctx = ctx;
+	}
+	return error;
 }
 
 int exchange_wait(struct client *client, struct exchange *exchange)
 {
 	while (!exchange->answered) {
-		int error = receive_one(client);
+		int error = exchange_receive(client);
 		if (error < 0) {
 			client->status = 0;
-			client->broken = true;
 			return error;
 		}
 	}

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "client/command.h"
-#include "client/share.h"
+#include "client/lane.h"
 
 #define TIMEOUT_DEFAULT 1.0
 #define CONNECTIONS_DEFAULT 8
@@ -157,8 +157,16 @@ static void put_options(
 	}
 }
 
-static int serve(struct fuse_session *session, const char *directory,
-	const struct wishes *w)
+/* No thread outlives a fork(). */
+static int daemonize(struct mount *m, bool foreground)
+{
+	watch_end(m->share);
+	int result = fuse_daemonize(foreground);
+	return result != 0 ? result : watch_begin(m->share);
+}
+
+static int serve(struct mount *m, struct fuse_session *session,
+	const char *directory, const struct wishes *w)
 {
 	if (fuse_set_signal_handlers(session) != 0) {
 		return 1;
@@ -171,7 +179,7 @@ static int serve(struct fuse_session *session, const char *directory,
 		fuse_remove_signal_handlers(session);
 		return 1;
 	}
-	int result = fuse_daemonize(w->foreground);
+	int result = daemonize(m, w->foreground);
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	if (result == 0 && config != NULL) {
 		fuse_loop_cfg_set_max_threads(config, THREADS_MAX);
@@ -219,7 +227,7 @@ static int run_mount(
 		fuse_session_new(&arguments, &ops, sizeof(ops), m);
 	int result = 1;
 	if (session != NULL) {
-		result = serve(session, directory, w);
+		result = serve(m, session, directory, w);
 		fuse_session_destroy(session);
 	}
 	fuse_opt_free_args(&arguments);

@@ -10,7 +10,7 @@
 
 #include <time.h>
 
-#include "client/internal.h"
+#include "client/create.h"
 #include "client/smb3x.h"
 
 #define POSIX_SHARE_ALL (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
@@ -20,7 +20,8 @@
 
 struct posix_how {
 	uint32_t access, disposition, options;
-	uint32_t mode; /* of what is created */
+	uint32_t mode;                  /* of what is created */
+	const struct client_wish *wish; /* or NULL */
 };
 
 /* One request on the file that a CREATE opens; .file_id must be

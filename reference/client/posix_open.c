@@ -10,40 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONTEXT_ROOM 48
-
 const struct smb2_fileid posix_related = {UINT64_MAX, UINT64_MAX};
 
 /* A CREATE and the bytes that it points to. */
 struct create {
 	struct smb2_create_request request;
+	uint32_t flags; /* of the header */
+	bool again;
 	uint8_t *name;
-	uint8_t context[CONTEXT_ROOM];
+	struct create_contexts contexts;
 };
 
-static int put_context(struct create *create, uint32_t mode)
-{
-	uint8_t data[4];
-	wire_put32(data, mode & 07777);
-	struct smb2_create_context context = {
-		.name_length = sizeof(client_posix_tag),
-		.data_length = sizeof(data),
-		.name = wire_view_of(
-			client_posix_tag, sizeof(client_posix_tag)),
-		.data = wire_view_of(data, sizeof(data)),
-	};
-	struct wire_buf out = {
-		.p = create->context, .cap = sizeof(create->context)};
-	size_t last = SIZE_MAX;
-	int error = wire_list_append(
-		&smb2_create_context_type, &context, &out, &last);
-	create->request.create_contexts = wire_view_of(create->context, out.n);
-	create->request.create_contexts_length = (uint32_t)out.n;
-	return error;
-}
-
-static int create_init(struct create *create, bool posix, const char *path,
-	const struct posix_how *how)
+static int create_init(struct create *create, const struct client *client,
+	bool posix, const char *path, const struct posix_how *how)
 {
 	*create = (struct create){0};
 	uint8_t *name = NULL;
@@ -52,9 +31,19 @@ static int create_init(struct create *create, bool posix, const char *path,
 	if (error < 0) {
 		return error;
 	}
+	error = create_put_contexts(
+		client, posix, how->mode, how->wish, &create->contexts);
+	if (error < 0) {
+		free(name);
+		return error;
+	}
 	create->name = name;
+	create->again = how->wish != NULL && how->wish->again;
+	create->flags = how->wish != NULL && how->wish->replay
+				? SMB2_FLAGS_REPLAY_OPERATION
+				: 0;
 	create->request = (struct smb2_create_request){
-		.requested_oplock_level = SMB2_OPLOCK_LEVEL_NONE,
+		.requested_oplock_level = create->contexts.oplock,
 		.impersonation_level = 2, /* Impersonation */
 		.desired_access = how->access,
 		.share_access = POSIX_SHARE_ALL,
@@ -62,48 +51,11 @@ static int create_init(struct create *create, bool posix, const char *path,
 		.create_options = how->options,
 		.name_length = (uint16_t)n,
 		.name = wire_view_of(name, n),
+		.create_contexts = wire_view_of(
+			create->contexts.bytes, create->contexts.n),
+		.create_contexts_length = (uint32_t)create->contexts.n,
 	};
-	error = posix ? put_context(create, how->mode) : 0;
-	if (error < 0) {
-		free(name);
-	}
-	return error;
-}
-
-/* 1: found and decoded; 0: not there; -EPROTO. */
-static int find_context(struct wire_view contexts,
-	struct smb2_create_posix_response *ret_context)
-{
-	struct wire_list list =
-		wire_list_of(&smb2_create_context_type, contexts);
-	struct smb2_create_context context;
-	int more = wire_list_next(&list, &context, NULL);
-	while (more > 0) {
-		if (wire_view_equal(
-			    context.name, wire_view_of(client_posix_tag,
-						  sizeof(client_posix_tag)))) {
-			return smb2_create_posix_response_decode(
-				       context.data, ret_context) < 0
-				       ? -EPROTO
-				       : 1;
-		}
-		more = wire_list_next(&list, &context, NULL);
-	}
-	return more < 0 ? -EPROTO : 0;
-}
-
-static void keep_basic(
-	struct client_stat *ret_stat, const struct smb2_create_response *reply)
-{
-	*ret_stat = (struct client_stat){
-		.create_time = reply->creation_time,
-		.access_time = reply->last_access_time,
-		.write_time = reply->last_write_time,
-		.change_time = reply->change_time,
-		.size = reply->endof_file,
-		.allocation = reply->allocation_size,
-		.attributes = reply->file_attributes,
-	};
+	return 0;
 }
 
 /* The answer to a CREATE that succeeded. */
@@ -118,23 +70,31 @@ static int take_create(struct client_tree *tree, const struct exchange *e,
 	*ret_file = (struct client_file){.tree = tree,
 		.id = reply.file_id,
 		.action = reply.create_action};
-	keep_basic(&ret_file->stat, &reply);
+	ret_file->stat = (struct client_stat){
+		.create_time = reply.creation_time,
+		.access_time = reply.last_access_time,
+		.write_time = reply.last_write_time,
+		.change_time = reply.change_time,
+		.size = reply.endof_file,
+		.allocation = reply.allocation_size,
+		.attributes = reply.file_attributes,
+	};
 	posix_stat_of_basic(&ret_file->stat, ret_stat);
 	struct smb2_create_posix_response context;
-	int found = find_context(reply.create_contexts, &context);
+	int found = create_take_contexts(&reply, &ret_file->grant, &context);
 	if (found > 0) {
 		ret_file->posix = true;
 		ret_file->mode = context.posix_mode;
 		posix_stat_of_create(&context, ret_stat);
 	}
 	return found < 0 ? client_complain(tree->client, -EPROTO,
-				   "the POSIX context of a CREATE breaks its "
-				   "layout")
+				   "a context of a CREATE breaks its layout")
 			 : 0;
 }
 
+/* again: what is taken up follows the rules that it was opened by. */
 static int judge_create(struct client_tree *tree, struct exchange *e,
-	struct client_file *ret_file, struct smb3x_stat *ret_stat)
+	bool again, struct client_file *ret_file, struct smb3x_stat *ret_stat)
 {
 	struct client *client = tree->client;
 	client->status = e->header.status;
@@ -146,7 +106,7 @@ static int judge_create(struct client_tree *tree, struct exchange *e,
 		return error;
 	}
 	error = take_create(tree, e, ret_file, ret_stat);
-	if (error == 0 && tree->posix && !ret_file->posix) {
+	if (error == 0 && tree->posix && !ret_file->posix && !again) {
 		error = client_complain(client, -EPROTO,
 			"the server opened a file without the POSIX "
 			"extensions, though the share has them");
@@ -197,7 +157,7 @@ static int judge_chain(struct client_tree *tree, const struct posix_step *step,
 	struct client *client = tree->client;
 	struct client_file file = {0};
 	struct exchange *closing = e[step == NULL ? 1 : 2];
-	int error = judge_create(tree, e[0], &file, ret_stat);
+	int error = judge_create(tree, e[0], false, &file, ret_stat);
 	if (error < 0 && e[0]->header.status != 0) {
 		return error;
 	}
@@ -223,21 +183,21 @@ int posix_call(struct client_tree *tree, const char *path,
 {
 	struct client *client = tree->client;
 	struct create create;
-	int error = create_init(&create, tree->posix, path, how);
+	int error = create_init(&create, client, tree->posix, path, how);
 	if (error < 0) {
 		return error;
 	}
 	const struct smb2_close_request closing = {.file_id = posix_related};
 	struct chain_link links[3];
 	size_t count = 0;
-	links[count++] = (struct chain_link){
-		SMB2_CREATE, 0, &smb2_create_request_type, &create.request};
+	links[count++] = (struct chain_link){SMB2_CREATE, 0,
+		&smb2_create_request_type, &create.request, create.flags};
 	if (step != NULL) {
-		links[count++] = (struct chain_link){
-			step->command, step->payload, step->type, step->body};
+		links[count++] = (struct chain_link){step->command,
+			step->payload, step->type, step->body, 0};
 	}
 	links[count++] = (struct chain_link){
-		SMB2_CLOSE, 0, &smb2_close_request_type, &closing};
+		SMB2_CLOSE, 0, &smb2_close_request_type, &closing, 0};
 	struct exchange *e[3] = {NULL};
 	error = exchange_chain(client, tree, links, count, e);
 	free(create.name);
@@ -268,12 +228,12 @@ static int open_chain(struct client_tree *tree, struct create *create,
 	const struct posix_step *step, struct client_file *ret_file,
 	int *ret_step)
 {
-	struct chain_link links[2] = {
-		{SMB2_CREATE, 0, &smb2_create_request_type, &create->request}};
+	struct chain_link links[2] = {{SMB2_CREATE, 0,
+		&smb2_create_request_type, &create->request, create->flags}};
 	size_t count = 1;
 	if (step != NULL) {
-		links[count++] = (struct chain_link){
-			step->command, step->payload, step->type, step->body};
+		links[count++] = (struct chain_link){step->command,
+			step->payload, step->type, step->body, 0};
 	}
 	struct exchange *e[2] = {NULL};
 	int error = exchange_chain(tree->client, tree, links, count, e);
@@ -283,7 +243,8 @@ static int open_chain(struct client_tree *tree, struct create *create,
 	error = wait_all(tree->client, e, count);
 	struct smb3x_stat stat = {0};
 	if (error == 0) {
-		error = judge_create(tree, e[0], ret_file, &stat);
+		error = judge_create(
+			tree, e[0], create->again, ret_file, &stat);
 	}
 	if (error == 0 && step != NULL) {
 		*ret_step = judge_step(tree->client, step, e[1]);
@@ -299,7 +260,7 @@ int posix_open_step(struct client_tree *tree, const char *path,
 	struct client_file **ret_file, int *ret_step)
 {
 	struct create create;
-	int error = create_init(&create, tree->posix, path, how);
+	int error = create_init(&create, tree->client, tree->posix, path, how);
 	if (error < 0) {
 		return error;
 	}
@@ -344,7 +305,7 @@ int posix_probe(struct client_tree *tree)
 		.options = FILE_DIRECTORY_FILE,
 	};
 	struct create create;
-	int error = create_init(&create, true, "", &how);
+	int error = create_init(&create, tree->client, true, "", &how);
 	if (error < 0) {
 		return error;
 	}

@@ -318,14 +318,22 @@ int posix_lock(struct client_file *file, enum smb3x_lock lock, uint64_t offset,
 	wire_put64(element + 8, length);
 	wire_put32(element + 16, flags[lock]);
 	wire_put32(element + 20, 0);
+	/* One LOCK at a time: always the first bucket. 3.2.4.19 */
+	bool counted = file->grant.durable &&
+		       file->tree->client->dialect >= SMB2_DIALECT_210;
 	const struct smb2_lock_request request = {
 		.lock_count = 1,
+		.lock_sequence =
+			counted ? 1u << 4 | (file->lock_number & 15u) : 0,
 		.file_id = file->id,
 		.locks = wire_view_of(element, sizeof(element)),
 	};
 	struct posix_step step = {
 		SMB2_LOCK, 0, &smb2_lock_request_type, &request, NULL, NULL};
 	int error = posix_step(file, &step, NULL);
+	if (error == 0 || file->tree->client->status != 0) {
+		file->lock_number++; /* answered */
+	}
 	/* POSIX: to release what is not held is no error. */
 	bool nothing = lock == SMB3X_UNLOCK &&
 		       file->tree->client->status == STATUS_RANGE_NOT_LOCKED;

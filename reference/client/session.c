@@ -47,9 +47,13 @@ static bool numbers_have(const struct numbers *numbers, uint16_t value)
 	return false;
 }
 
-static uint32_t own_capabilities(void)
+static uint32_t own_capabilities(const struct client *client)
 {
-	return SMB2_GLOBAL_CAP_LARGE_MTU | SMB2_GLOBAL_CAP_ENCRYPTION;
+	return SMB2_GLOBAL_CAP_LARGE_MTU | SMB2_GLOBAL_CAP_ENCRYPTION |
+	       (client->options.leases
+			       ? SMB2_GLOBAL_CAP_LEASING |
+					 SMB2_GLOBAL_CAP_DIRECTORY_LEASING
+			       : 0);
 }
 
 static uint16_t own_security_mode(const struct client *client)
@@ -271,7 +275,7 @@ int session_negotiate(struct client *client)
 	struct smb2_negotiate_request request = {
 		.security_mode = own_security_mode(client),
 		.capabilities = client->options.max_dialect >= SMB2_DIALECT_300
-					? own_capabilities()
+					? own_capabilities(client)
 					: 0,
 		.client_guid = client->client_guid,
 	};
@@ -351,8 +355,9 @@ static int setup_leg(struct client *client, struct wire_view token,
 {
 	struct smb2_session_setup_request request = {
 		.security_mode = (uint8_t)own_security_mode(client),
-		.capabilities = own_capabilities(),
+		.capabilities = own_capabilities(client),
 		.security_buffer_length = (uint16_t)token.n,
+		.previous_session_id = client->options.previous_session,
 		.buffer = token,
 	};
 	struct exchange *e = NULL;
@@ -506,7 +511,7 @@ int session_validate_negotiate(struct client_tree *tree)
 	}
 	struct numbers dialects;
 	struct validate_negotiate_info_request request = {
-		.capabilities = own_capabilities(),
+		.capabilities = own_capabilities(client),
 		.guid = client->client_guid,
 		.security_mode = own_security_mode(client),
 	};

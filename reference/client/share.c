@@ -10,13 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/cache.h"
+#include "client/lane.h"
 #include "wire/registry.h"
 
 #define LANES_DEFAULT 4
+/* A call is made so often while connections break. */
+#define TRIES_MAX 5
 
 /* What smb3x_why() tells this thread. */
 static _Thread_local struct {
@@ -81,6 +86,24 @@ static int keep_texts(struct smb3x *share)
 	return share->texts == NULL ? -ENOMEM : 0;
 }
 
+/* With the descriptors by which their threads are woken. */
+static int make_lanes(struct smb3x *share)
+{
+	const int flags = EFD_NONBLOCK | EFD_CLOEXEC;
+	share->watch_fd = eventfd(0, flags);
+	bool whole = share->watch_fd >= 0 &&
+		     getrandom(share->guid, sizeof(share->guid), 0) ==
+			     (ssize_t)sizeof(share->guid);
+	for (unsigned int i = 0; i < share->lane_count; i++) {
+		struct lane *lane = &share->lanes[i];
+		lane->share = share;
+		lane->owner = (struct client_owner){
+			lease_notified, lease_work, lane, eventfd(0, flags)};
+		whole = whole && lane->owner.wake_fd >= 0;
+	}
+	return whole ? 0 : -EMFILE;
+}
+
 static struct smb3x *share_create(const struct smb3x_options *options)
 {
 	struct smb3x *share = calloc(1, sizeof(*share));
@@ -99,178 +122,11 @@ static struct smb3x *share_create(const struct smb3x_options *options)
 						      : lanes;
 	pthread_mutex_init(&share->lock, NULL);
 	pthread_cond_init(&share->changed, NULL);
-	if (keep_texts(share) < 0) {
-		free(share);
+	if (make_lanes(share) < 0 || keep_texts(share) < 0) {
+		smb3x_destroy(share);
 		return NULL;
 	}
 	return share;
-}
-
-static int lane_dial(struct smb3x *share, struct lane *lane)
-{
-	const struct smb3x_options *o = &share->options;
-	const struct target *t = &share->target;
-	struct client_options options = share->dial;
-	options.host = t->host;
-	options.port = t->port_given ? t->port : NULL;
-	options.user = t->user != NULL ? t->user : o->user;
-	options.password = t->password != NULL ? t->password : o->password;
-	int error = client_connect(&options, &lane->client);
-	if (error == 0) {
-		error = client_tree_connect(
-			lane->client, t->share, &lane->tree);
-	}
-	if (error == 0) {
-		error = posix_probe(lane->tree);
-	}
-	if (error == 0 && o->posix == SMB3X_POSIX_REQUIRE &&
-		!lane->tree->posix) {
-		lane->client->status = 0;
-		error = client_complain(lane->client, -EOPNOTSUPP,
-			"the share has no POSIX extensions");
-	}
-	if (error < 0 && lane->client != NULL) {
-		share_complain(
-			error, lane->client->status, lane->client->complaint);
-	} else if (error < 0) {
-		share_complain(error, 0, NULL);
-	}
-	return error;
-}
-
-static void lane_hang_up(struct lane *lane)
-{
-	if (lane->client != NULL && lane->client->broken) {
-		lane->client->session_valid = false; /* nobody to log off at */
-	}
-	if (lane->tree != NULL && lane->client->session_valid) {
-		client_tree_close(lane->tree);
-	} else {
-		free(lane->tree);
-	}
-	client_destroy(lane->client);
-	lane->tree = NULL;
-	lane->client = NULL;
-	lane->generation++;
-}
-
-/* A server that has closed the connection while it was idle. */
-static bool lane_is_dead(const struct lane *lane)
-{
-	return lane->client->broken || !connection_is_up(lane->client);
-}
-
-/* Makes a busy lane usable. */
-static int lane_prepare(struct smb3x *share, struct lane *lane)
-{
-	if (lane->client != NULL && lane_is_dead(lane)) {
-		lane->client->broken = true;
-		lane_hang_up(lane);
-	}
-	if (lane->client == NULL) {
-		int error = lane_dial(share, lane);
-		if (error < 0) {
-			lane_hang_up(lane);
-			return error;
-		}
-	}
-	lane->client->status = 0;
-	lane->client->complaint[0] = '\0';
-	return 0;
-}
-
-/* A lane that is free, rather one that is connected. Under the lock. */
-static struct lane *find_lane(struct smb3x *share, unsigned int how)
-{
-	struct lane *unused = NULL;
-	bool several = share->lane_count > 1;
-	unsigned int first = several && (how & SHARE_OPENS) != 0 ? 1 : 0;
-	unsigned int end =
-		several && (how & SHARE_RENAMES) != 0 ? 1 : share->lane_count;
-	for (unsigned int i = first; i < end; i++) {
-		struct lane *lane = &share->lanes[i];
-		if (lane->busy || lane->waiting > 0) {
-			continue;
-		}
-		if (lane->client != NULL) {
-			return lane;
-		}
-		unused = unused == NULL ? lane : unused;
-	}
-	return unused;
-}
-
-static struct lane *lane_take(struct smb3x *share, unsigned int how)
-{
-	pthread_mutex_lock(&share->lock);
-	struct lane *lane = find_lane(share, how);
-	while (lane == NULL) {
-		pthread_cond_wait(&share->changed, &share->lock);
-		lane = find_lane(share, how);
-	}
-	lane->busy = true;
-	pthread_mutex_unlock(&share->lock);
-	return lane;
-}
-
-static void lane_give_back(struct smb3x *share, struct lane *lane)
-{
-	pthread_mutex_lock(&share->lock);
-	lane->busy = false;
-	pthread_cond_broadcast(&share->changed);
-	pthread_mutex_unlock(&share->lock);
-}
-
-/* Sessions and trees that the server has forgotten are made anew. */
-static bool is_forgotten(uint32_t status)
-{
-	return status == STATUS_USER_SESSION_DELETED ||
-	       status == STATUS_NETWORK_SESSION_EXPIRED ||
-	       status == STATUS_NETWORK_NAME_DELETED;
-}
-
-static int judge(struct lane *lane, int error)
-{
-	struct client *client = lane->client;
-	if (is_forgotten(client->status)) {
-		client->broken = true;
-	}
-	return error < 0 ? share_complain(
-				   error, client->status, client->complaint)
-			 : error;
-}
-
-int share_enter(struct smb3x_file *file)
-{
-	struct smb3x *share = file->share;
-	struct lane *lane = &share->lanes[file->lane];
-	pthread_mutex_lock(&share->lock);
-	lane->waiting++;
-	while (lane->busy) {
-		pthread_cond_wait(&share->changed, &share->lock);
-	}
-	lane->waiting--;
-	bool stale = lane->generation != file->generation ||
-		     lane->client == NULL || lane->client->broken;
-	lane->busy = !stale;
-	pthread_cond_broadcast(&share->changed);
-	pthread_mutex_unlock(&share->lock);
-	if (stale) {
-		return share_complain(-ESTALE, 0,
-			"the connection on which the file was open is gone");
-	}
-	lane->client->status = 0;
-	lane->client->complaint[0] = '\0';
-	return 0;
-}
-
-int share_leave(struct smb3x_file *file, ssize_t result)
-{
-	struct lane *lane = &file->share->lanes[file->lane];
-	int error = result < 0 ? (int)result : 0;
-	judge(lane, error);
-	lane_give_back(file->share, lane);
-	return error;
 }
 
 /* A prefix that must be a directory, and may be a link. Samba calls a link
@@ -396,12 +252,13 @@ static int run_once(struct smb3x *share, const char *path, unsigned int how,
 	bool *ret_broken)
 {
 	struct lane *lane = lane_take(share, how);
-	int error = lane_prepare(share, lane);
+	int error = lane_prepare(lane);
+	*ret_broken = false;
 	if (error == 0) {
 		char *found = NULL;
 		error = share_walk(share, lane->tree, path, call, ctx,
 			ret_where == NULL ? NULL : &found);
-		judge(lane, error);
+		lane_judge(lane, error);
 		*ret_broken = lane->client->broken;
 		if (error >= 0 && ret_where != NULL) {
 			*ret_where = (struct share_where){
@@ -409,7 +266,7 @@ static int run_once(struct smb3x *share, const char *path, unsigned int how,
 				lane->generation, found};
 		}
 	}
-	lane_give_back(share, lane);
+	lane_give_back(lane);
 	return error;
 }
 
@@ -418,17 +275,81 @@ int share_run(struct smb3x *share, const char *path, unsigned int how,
 {
 	bool broken = false;
 	int error = run_once(share, path, how, call, ctx, ret_where, &broken);
-	if (error < 0 && broken && (how & SHARE_AGAIN) != 0) {
+	for (unsigned int tries = 1;
+		tries < TRIES_MAX && error < 0 && broken &&
+		error != -ETIMEDOUT && (how & SHARE_AGAIN) != 0;
+		tries++) {
 		error = run_once(
 			share, path, how, call, ctx, ret_where, &broken);
 	}
 	return error;
 }
 
+int share_enter(struct smb3x_file *file)
+{
+	struct lane *lane = &file->share->lanes[file->lane];
+	lane_take_this(lane);
+	int error = file->lost ? 0 : lane_prepare(lane);
+	if (error == 0 && file->lost) {
+		error = share_complain(-ESTALE, file->lost_status,
+			"the connection on which the file was open is gone, "
+			"and the server does not give the file back");
+	}
+	if (error < 0) {
+		lane_give_back(lane);
+	}
+	return error;
+}
+
+int share_leave(struct smb3x_file *file, ssize_t result)
+{
+	struct lane *lane = &file->share->lanes[file->lane];
+	int error = result < 0 ? (int)result : 0;
+	lane_judge(lane, error);
+	lane_give_back(lane);
+	return error;
+}
+
+ssize_t share_file_run(
+	struct smb3x_file *file, bool again, share_file_call *call, void *ctx)
+{
+	for (unsigned int tries = 1;; tries++) {
+		ssize_t result = share_enter(file);
+		if (result < 0) {
+			return result;
+		}
+		result = call(file, ctx);
+		const struct lane *lane = &file->share->lanes[file->lane];
+		bool cut = result < 0 && lane->client->broken &&
+			   result != -ETIMEDOUT;
+		share_leave(file, result);
+		if (!cut || !again || tries == TRIES_MAX) {
+			return result;
+		}
+	}
+}
+
+char *share_file_path(struct smb3x_file *file)
+{
+	pthread_mutex_lock(&file->share->lock);
+	char *path = strdup(file->path);
+	pthread_mutex_unlock(&file->share->lock);
+	return path;
+}
+
+void share_file_changed(struct smb3x_file *file)
+{
+	char *path = share_file_path(file);
+	if (path != NULL) {
+		cache_changed(file->share, path);
+	}
+	free(path);
+}
+
 static int first_contact(struct smb3x *share)
 {
 	struct lane *lane = lane_take(share, SHARE_ONCE);
-	int error = lane_prepare(share, lane);
+	int error = lane_prepare(lane);
 	if (error == 0) {
 		share->posix = lane->tree->posix;
 		snprintf(share->description, sizeof(share->description), "%s%s",
@@ -436,8 +357,9 @@ static int first_contact(struct smb3x *share)
 			lane->client->posix && !share->posix
 				? ", but not on this share"
 				: "");
+		error = watch_begin(share);
 	}
-	lane_give_back(share, lane);
+	lane_give_back(lane);
 	return error;
 }
 
@@ -484,9 +406,14 @@ void smb3x_destroy(struct smb3x *share)
 	if (share == NULL) {
 		return;
 	}
+	watch_end(share);
+	cache_finish(share);
 	for (unsigned int i = 0; i < share->lane_count; i++) {
 		lane_hang_up(&share->lanes[i]);
+		close(share->lanes[i].owner.wake_fd);
 	}
+	lease_finish(share);
+	close(share->watch_fd);
 	pthread_cond_destroy(&share->changed);
 	pthread_mutex_destroy(&share->lock);
 	target_finish(&share->target);
@@ -506,6 +433,11 @@ const char *smb3x_url_path(const struct smb3x *share)
 bool smb3x_has_posix(const struct smb3x *share)
 {
 	return share->posix;
+}
+
+unsigned int smb3x_reconnects(const struct smb3x *share)
+{
+	return __atomic_load_n(&share->reconnects, __ATOMIC_RELAXED);
 }
 
 const char *smb3x_description(struct smb3x *share)

@@ -14,12 +14,19 @@
 #define SHARE_LANES_MAX 16
 
 struct lane {
+	struct smb3x *share;
+	struct client_owner owner; /* of the connection: this lane */
 	struct client *client;
 	struct client_tree *tree;
 	bool busy;
+	bool lost;               /* the connection has broken */
+	bool work;               /* lease.c has something to send on it */
 	unsigned int waiting;    /* for this very lane */
 	unsigned int generation; /* counts the connections */
+	uint64_t session;        /* the last one, for the server to end */
 };
+
+struct lease;
 
 struct smb3x {
 	struct target target;
@@ -32,14 +39,36 @@ struct smb3x {
 	pthread_cond_t changed;
 	unsigned int lane_count;
 	struct lane lanes[SHARE_LANES_MAX];
+	uint8_t guid[16];          /* ClientGuid */
+	unsigned int reconnects;   /* atomic */
+	struct smb3x_file *files;  /* open, or kept */
+	struct lease *leases[256]; /* by path */
+	struct lease *nameless;    /* of objects that lost it */
+	unsigned int kept;         /* files */
+	pthread_t watcher;         /* watch.c */
+	int watch_fd;              /* wakes it; eventfd(2) */
+	bool watched, ending;
 };
 
 struct smb3x_file {
 	struct smb3x *share;
+	struct smb3x_file *next;
 	unsigned int lane, generation;
 	struct client_file *file;
 	int flags;
 	char *path; /* as it was found when it was opened */
+	struct posix_how how;
+	struct wire_guid guid; /* CreateGuid */
+	struct lease *lease;   /* or NULL */
+	bool has_parent;
+	struct wire_guid parent; /* key of the lease of the directory */
+	bool lost;               /* it could not be taken up again */
+	uint32_t lost_status;    /* and that is what the server said */
+	bool ack_due;            /* of an oplock */
+	bool changed;            /* something was written by it */
+	bool kept;               /* closed by the application */
+	bool drop;               /* to be closed, by whoever has the lane */
+	time_t since;            /* kept */
 };
 
 /* A call on a path that is ready to be sent. */
@@ -55,10 +84,6 @@ struct share_where {
 	unsigned int lane, generation;
 	char *path;
 };
-/*
- * With several connections the first keeps no open file, and it renames:
- * Samba refuses to replace a file that is open on the same connection.
- */
 enum share_how {
 	SHARE_ONCE = 0,
 	SHARE_AGAIN = 1,   /* may be repeated */
@@ -71,10 +96,36 @@ int share_run(struct smb3x *share, const char *path, unsigned int how,
 int share_walk(struct smb3x *share, struct client_tree *tree, const char *path,
 	share_call *call, void *ctx, char **ret_path);
 
-/* The lane of an open file, for one call; -ESTALE when it is gone. Ends with
- * share_leave(), which takes the result and returns it. */
+/* The lane of an open file, for one call, connected again if need be; -ESTALE
+ * when the file is gone. Ends with share_leave(), which takes the result and
+ * returns it. */
 int share_enter(struct smb3x_file *file);
 int share_leave(struct smb3x_file *file, ssize_t result);
+/* A whole call on an open file, made again when the connection breaks and
+ * that does no harm. */
+typedef ssize_t share_file_call(struct smb3x_file *file, void *ctx);
+ssize_t share_file_run(
+	struct smb3x_file *file, bool again, share_file_call *call, void *ctx);
+
+/* Where the file is by now; free() it. */
+char *share_file_path(struct smb3x_file *file);
+/* What is known of it, and of the directory that it is in, is old. */
+void share_file_changed(struct smb3x_file *file);
+
+/*
+ * Whole transfers, with as many requests under way as credits allow, that go
+ * on where they were when a connection was lost. source and sink are called in
+ * order of the offset, while nobody waits for them; progress may be NULL and
+ * is told the bytes done so far. A callback's negative result ends the
+ * transfer and is returned.
+ */
+typedef ssize_t share_source(void *ctx, void *ret_data, size_t n);
+typedef int share_sink(void *ctx, const void *data, size_t n);
+typedef void share_progress(void *ctx, uint64_t done);
+int share_get(struct smb3x_file *file, uint64_t size, share_sink *sink,
+	share_progress *progress, void *ctx);
+int share_put(struct smb3x_file *file, share_source *source,
+	share_progress *progress, void *ctx);
 
 /* As smb3x_connect(); how to connect comes from dial, where it is not NULL.
  * Its strings outlive the share. */

@@ -1,73 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /* Directories and extended attributes of smb3x.h. */
-#include "client/share.h"
+#include "client/cache.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
 
-/* A server that never ends a listing meets this. */
-#define ENTRIES_MAX 4000000u
 #define NAMESPACE "user."
 
-struct entry {
-	size_t name; /* where it starts in names */
-	struct smb3x_stat stat;
-};
-
 struct smb3x_dir {
-	struct entry *entries;
-	size_t count, room, at;
-	char *names;
-	size_t names_used, names_room;
+	struct listing *listing;
+	size_t at;
+	uint32_t uid, gid; /* of owners that have no number */
 };
-
-static int grow(void **block, size_t *room, size_t needed, size_t element)
-{
-	if (needed <= *room) {
-		return 0;
-	}
-	size_t more = *room == 0 ? 64 : *room * 2;
-	more = more < needed ? needed : more;
-	void *bigger = realloc(*block, more * element);
-	if (bigger == NULL) {
-		return -ENOMEM;
-	}
-	*block = bigger;
-	*room = more;
-	return 0;
-}
 
 static int keep_entry(
 	void *ctx, const char *name, const struct smb3x_stat *stat)
 {
-	struct smb3x_dir *dir = ctx;
-	size_t n = strlen(name) + 1;
-	if (dir->count >= ENTRIES_MAX) {
-		return -EOVERFLOW;
-	}
-	int error = grow((void **)&dir->entries, &dir->room, dir->count + 1,
-		sizeof(*dir->entries));
-	if (error == 0) {
-		error = grow((void **)&dir->names, &dir->names_room,
-			dir->names_used + n, 1);
-	}
-	if (error < 0) {
-		return error;
-	}
-	dir->entries[dir->count++] = (struct entry){dir->names_used, *stat};
-	memcpy(dir->names + dir->names_used, name, n);
-	dir->names_used += n;
-	return 0;
+	return listing_add(ctx, name, stat);
 }
 
 static int call_list(struct client_tree *tree, const char *path, void *ctx)
 {
 	struct smb3x_dir *dir = ctx;
-	dir->count = 0;
-	dir->names_used = 0;
-	return posix_list(tree, path, keep_entry, dir);
+	listing_clear(dir->listing);
+	return posix_list(tree, path, keep_entry, dir->listing);
 }
 
 int smb3x_opendir(
@@ -77,28 +35,29 @@ int smb3x_opendir(
 	if (dir == NULL) {
 		return share_complain(-ENOMEM, 0, NULL);
 	}
-	int error = share_run(share, path, SHARE_AGAIN, call_list, dir, NULL);
+	dir->listing = listing_create();
+	int error = dir->listing == NULL ? share_complain(-ENOMEM, 0, NULL)
+					 : share_run(share, path, SHARE_AGAIN,
+						   call_list, dir, NULL);
 	if (error < 0) {
 		smb3x_closedir(dir);
 		return error;
 	}
-	for (size_t i = 0; i < dir->count; i++) {
-		struct smb3x_stat *stat = &dir->entries[i].stat;
-		stat->uid = stat->uid_known ? stat->uid : share->options.uid;
-		stat->gid = stat->gid_known ? stat->gid : share->options.gid;
-	}
+	dir->uid = share->options.uid;
+	dir->gid = share->options.gid;
 	*ret_dir = dir;
 	return 0;
 }
 
 int smb3x_readdir(struct smb3x_dir *dir, struct smb3x_entry *ret_entry)
 {
-	if (dir->at >= dir->count) {
+	if (dir->at >= listing_count(dir->listing)) {
 		return 0;
 	}
-	const struct entry *entry = &dir->entries[dir->at++];
-	ret_entry->name = dir->names + entry->name;
-	ret_entry->stat = entry->stat;
+	listing_entry(dir->listing, dir->at++, ret_entry);
+	struct smb3x_stat *stat = &ret_entry->stat;
+	stat->uid = stat->uid_known ? stat->uid : dir->uid;
+	stat->gid = stat->gid_known ? stat->gid : dir->gid;
 	return 1;
 }
 
@@ -109,14 +68,14 @@ size_t smb3x_telldir(const struct smb3x_dir *dir)
 
 void smb3x_seekdir(struct smb3x_dir *dir, size_t position)
 {
-	dir->at = position < dir->count ? position : dir->count;
+	size_t count = listing_count(dir->listing);
+	dir->at = position < count ? position : count;
 }
 
 void smb3x_closedir(struct smb3x_dir *dir)
 {
 	if (dir != NULL) {
-		free(dir->entries);
-		free(dir->names);
+		listing_leave(dir->listing);
 		free(dir);
 	}
 }

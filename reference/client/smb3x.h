@@ -47,6 +47,23 @@ enum smb3x_posix {
 	SMB3X_POSIX_OFF,     /* as if the server had none */
 };
 
+/*
+ * Whether attributes, listings and closed files are kept while the server
+ * promises by leases that nobody else changes them. What this machine's other
+ * programs, or users of the server itself, change without SMB is not always
+ * covered by that promise.
+ */
+enum smb3x_cache {
+	SMB3X_CACHE_AUTO, /* where the server gives leases */
+	SMB3X_CACHE_OFF,
+};
+
+/* Whether open files are to outlive a lost connection. */
+enum smb3x_durable {
+	SMB3X_DURABLE_AUTO, /* where the server agrees */
+	SMB3X_DURABLE_OFF,
+};
+
 struct smb3x_options {
 	size_t size; /* sizeof(struct smb3x_options), set by _init() */
 	/* What the URL does not say. NULL user: anonymous. */
@@ -60,6 +77,8 @@ struct smb3x_options {
 	enum smb3x_absolute absolute;
 	/* Owners that the server names by something else than a number. */
 	uint32_t uid, gid; /* _init(): those of the process */
+	enum smb3x_cache cache;
+	enum smb3x_durable durable;
 };
 
 void smb3x_options_init(struct smb3x_options *options);
@@ -79,6 +98,8 @@ const char *smb3x_url_path(const struct smb3x *share);
 bool smb3x_has_posix(const struct smb3x *share);
 /* Dialect, protection, extensions: one line. */
 const char *smb3x_description(struct smb3x *share);
+/* How often a lost connection has been made again. */
+unsigned int smb3x_reconnects(const struct smb3x *share);
 /* What the last failed call of this thread met; never NULL. */
 const char *smb3x_why(void);
 /* The NTSTATUS of it, 0 when the server did not refuse. */

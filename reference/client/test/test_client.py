@@ -267,12 +267,12 @@ def mount_fixture(server, tmp_path):
         pytest.skip(f'this machine cannot mount: {reason}')
     running = []
 
-    def mount(path='data', *options):
+    def mount(path='data', *options, timeout=30):
         folder = tmp_path / f'mnt{len(running)}'
         folder.mkdir()
         process = subprocess.Popen(
-            [BIN / 'smb3x', 'mount', '-f', *options, server.url(path),
-             folder])
+            [BIN / 'smb3x', '--timeout', str(timeout), 'mount', '-f',
+             *options, server.url(path), folder])
         end = time.monotonic() + 10
         while not os.path.ismount(folder):
             assert process.poll() is None and time.monotonic() < end
@@ -360,7 +360,7 @@ def test_two_mounts_append(server, mount):
 
 
 def test_a_lost_server_comes_back(server, mount):
-    folder = mount('data', '-o', 'attr_timeout=0')
+    folder = mount('data', '-o', 'attr_timeout=0', timeout=1)
     (folder / 'f').write_text('before')
     file = os.open(folder / 'f', os.O_RDWR)
     server.stop()

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* Opens with a lease, durable ones, and their end. */
+#include "client/open.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "client/lane.h"
+
+#define RH (SMB2_LEASE_READ_CACHING | SMB2_LEASE_HANDLE_CACHING)
+
+static bool wants_lease(const struct client_tree *tree, const struct opening *o)
+{
+	const struct client *client = tree->client;
+	const struct smb3x_options *options = &lane_of(client)->share->options;
+	bool cache = options->cache != SMB3X_CACHE_OFF;
+	return client->options.leases &&
+	       (o->directory ? cache && create_can_lease_directories(client)
+			     : (cache || o->durable) &&
+				       create_can_lease(client));
+}
+
+/* The parent's key tells the server that its lease need not be broken for what
+ * is done here: the listing is dropped without that. 3.2.4.3.8 */
+static void set_parent(
+	struct smb3x *share, const char *path, struct client_wish *wish)
+{
+	size_t n = path_parent(path, strlen(path));
+	char *parent = *path == '\0' ? NULL : strndup(path, n);
+	const struct lease *lease =
+		parent == NULL ? NULL : lease_find(share, parent);
+	if (lease != NULL && lease->v2 && lease->state != SMB2_LEASE_NONE) {
+		wish->has_parent = true;
+		wish->parent = lease->key;
+	}
+	free(parent);
+}
+
+static struct lease *set_lease(
+	struct smb3x *share, const char *path, struct client_wish *wish)
+{
+	pthread_mutex_lock(&share->lock);
+	struct lease *lease = lease_use(share, path);
+	if (lease != NULL) {
+		wish->lease = true;
+		wish->key = lease->key;
+		wish->state = RH;
+		wish->epoch = lease->epoch;
+		set_parent(share, path, wish);
+	}
+	pthread_mutex_unlock(&share->lock);
+	return lease;
+}
+
+/* A new CreateGuid, unless the same CREATE was sent before. */
+static int set_guid(struct opening *o, struct client_wish *wish)
+{
+	if (!o->asked && getrandom(&o->guid, sizeof(o->guid), 0) !=
+				 (ssize_t)sizeof(o->guid)) {
+		return -EIO;
+	}
+	wish->guid = o->guid;
+	return 0;
+}
+
+static struct smb3x_file *file_create(struct client_tree *tree,
+	const char *path, const struct opening *o, const struct client_wish *w)
+{
+	struct lane *lane = lane_of(tree->client);
+	struct smb3x_file *file = calloc(1, sizeof(*file));
+	char *copy = strdup(path);
+	if (file == NULL || copy == NULL) {
+		free(copy);
+		free(file);
+		return NULL;
+	}
+	*file = (struct smb3x_file){
+		.share = lane->share,
+		.lane = (unsigned int)(lane - lane->share->lanes),
+		.generation = lane->generation,
+		.flags = o->flags,
+		.path = copy,
+		.how = o->how,
+		.guid = o->guid,
+		.has_parent = w->has_parent,
+		.parent = w->parent,
+	};
+	file->how.wish = NULL;
+	return file;
+}
+
+/* One CREATE; with *ret_lease in use if that is the file's. */
+static int try_open(struct client_tree *tree, const char *path,
+	struct opening *o, const struct posix_step *step,
+	struct smb3x_file *file, struct client_wish *wish, int *ret_step)
+{
+	struct smb3x *share = file->share;
+	struct lease *lease = file->lease;
+	struct posix_how how = o->how;
+	how.wish = wish;
+	o->asked = true;
+	int error =
+		posix_open_step(tree, path, &how, step, &file->file, ret_step);
+	o->asked = error < 0 && tree->client->broken;
+	pthread_mutex_lock(&share->lock);
+	if (error == 0) {
+		if (lease != NULL) {
+			lease_granted(lease, &file->file->grant);
+		}
+		file->next = share->files;
+		share->files = file;
+	} else if (lease != NULL &&
+		   tree->client->status == STATUS_INVALID_PARAMETER) {
+		lease_lose_path(lease);
+	}
+	pthread_mutex_unlock(&share->lock);
+	return error;
+}
+
+/* The server has an open with this CreateGuid that it does not give back: the
+ * first CREATE did all that it was to do. */
+static bool was_done(const struct client_tree *tree, struct opening *o)
+{
+	if (tree->client->status != STATUS_DUPLICATE_OBJECTID) {
+		return false;
+	}
+	if (o->how.disposition == FILE_CREATE) {
+		o->how.disposition = FILE_OPEN;
+		o->ours = true;
+	}
+	return true;
+}
+
+static int open_once(struct client_tree *tree, const char *path,
+	struct opening *o, const struct posix_step *step,
+	struct smb3x_file **ret_file, int *ret_step)
+{
+	struct smb3x *share = lane_of(tree->client)->share;
+	bool three = tree->client->dialect >= SMB2_DIALECT_300;
+	struct client_wish wish = {
+		.durable = o->durable && !o->directory,
+		.replay = o->asked && three && o->durable,
+	};
+	struct lease *lease = NULL;
+	if (o->asked && !wish.replay && o->how.disposition == FILE_CREATE) {
+		return client_complain(tree->client, -ECONNRESET,
+			"the connection broke, and whether the file was made "
+			"is not known");
+	}
+	int error = set_guid(o, &wish);
+	if (wants_lease(tree, o)) {
+		lease = set_lease(share, path, &wish);
+	} else if (wish.durable) {
+		wish.oplock = SMB2_OPLOCK_LEVEL_BATCH;
+	}
+	struct smb3x_file *file = file_create(tree, path, o, &wish);
+	error = error == 0 && file == NULL ? -ENOMEM : error;
+	if (error == 0) {
+		file->lease = lease;
+		error = try_open(tree, path, o, step, file, &wish, ret_step);
+	}
+	if (error < 0) {
+		pthread_mutex_lock(&share->lock);
+		lease_leave(lease);
+		pthread_mutex_unlock(&share->lock);
+		if (file != NULL) {
+			free(file->path);
+		}
+		free(file);
+		return error;
+	}
+	if (o->ours) {
+		file->file->action = FILE_CREATED;
+	}
+	*ret_file = file;
+	return 0;
+}
+
+int open_file(struct client_tree *tree, const char *path, struct opening *o,
+	const struct posix_step *step, struct smb3x_file **ret_file,
+	int *ret_step)
+{
+	bool leased = wants_lease(tree, o);
+	int error = open_once(tree, path, o, step, ret_file, ret_step);
+	if (error < 0 && was_done(tree, o)) {
+		o->asked = false;
+		error = open_once(tree, path, o, step, ret_file, ret_step);
+	}
+	/* Another object has the name, and the old one the key. */
+	if (error < 0 && leased &&
+		tree->client->status == STATUS_INVALID_PARAMETER) {
+		error = open_once(tree, path, o, step, ret_file, ret_step);
+	}
+	return error;
+}
+
+void open_forget(struct smb3x_file *file)
+{
+	struct smb3x *share = file->share;
+	pthread_mutex_lock(&share->lock);
+	struct smb3x_file **at = &share->files;
+	while (*at != file) {
+		at = &(*at)->next;
+	}
+	*at = file->next;
+	lease_leave(file->lease);
+	pthread_mutex_unlock(&share->lock);
+	free(file->file);
+	free(file->path);
+	free(file);
+}
+
+int open_close(struct smb3x_file *file)
+{
+	int error = client_close(file->file);
+	file->file = NULL;
+	open_forget(file);
+	return error;
+}

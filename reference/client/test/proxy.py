@@ -1,0 +1,87 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""A way to a server that can be cut: every connection through it ends at once,
+after so many bytes, or when it is told."""
+import socket
+import threading
+
+
+class Proxy:
+    """Listens on 127.0.0.1; each connection is passed on to the address."""
+
+    def __init__(self, address):
+        host, port = address.rsplit(':', 1)
+        self.server = (host, int(port))
+        self.lock = threading.Lock()
+        self.pairs = []
+        self.cuts = []      # bytes in both directions until the next cut
+        self.passed = 0     # bytes since the last one
+        self.done = 0       # cuts that were made
+        self.deaf = False   # take no connections
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.address = '127.0.0.1:%d' % self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                if self.deaf:
+                    raise OSError
+                far = socket.create_connection(self.server)
+            except OSError:
+                near.close()
+                continue
+            for one in (near, far):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self.lock:
+                self.pairs.append((near, far))
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=self.copy, args=pair,
+                                 daemon=True).start()
+
+    def copy(self, source, sink):
+        while True:
+            try:
+                data = source.recv(65536)
+                if not data:
+                    break
+                sink.sendall(data)
+            except OSError:
+                break
+            if self.due(len(data)):
+                self.cut()
+        self.end(source, sink)
+
+    def due(self, count):
+        with self.lock:
+            self.passed += count
+            if self.cuts and self.passed >= self.cuts[0]:
+                self.cuts.pop(0)
+                self.passed = 0
+                return True
+        return False
+
+    @staticmethod
+    def end(*ends):
+        for one in ends:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            one.close()
+
+    def cut(self):
+        """Ends all connections, as if a cable had been pulled and put back."""
+        with self.lock:
+            pairs, self.pairs = self.pairs, []
+            self.done += 1
+        for pair in pairs:
+            self.end(*pair)
+
+    def close(self):
+        self.listener.close()
+        self.cut()
