@@ -45,6 +45,7 @@ struct config_quic {
 	struct config_access allow, deny;
 	enum quic_retry retry;
 	enum config_quic_kernel kernel;
+	uint64_t idle_ns, handshake_ns; /* 0: the usual ones */
 };
 
 struct config {
@@ -106,6 +107,10 @@ int config_bool(bool *flag, const char *value, const char **ret_why);
 /* A copy of the value takes the place of what was there. */
 int config_text(char **text, const char *value);
 
+/* 1 to max seconds. */
+int config_seconds(
+	uint64_t *ns, const char *value, uint32_t max, const char **ret_why);
+
 /* settings_quic.c */
 int config_quic_certificate(
 	struct config *config, const char *value, const char **ret_why);
@@ -120,6 +125,10 @@ int config_quic_allow(
 int config_quic_deny(
 	struct config *config, const char *value, const char **ret_why);
 int config_quic_retry(
+	struct config *config, const char *value, const char **ret_why);
+int config_quic_idle(
+	struct config *config, const char *value, const char **ret_why);
+int config_quic_handshake(
 	struct config *config, const char *value, const char **ret_why);
 int config_quic_offload(
 	struct config *config, const char *value, const char **ret_why);

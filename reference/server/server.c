@@ -500,6 +500,8 @@ static int open_quic(struct server *server, bool kernel)
 		.max_connections = config->engine.max_connections,
 		.queue_high = QUEUE_HIGH,
 		.stall_ns = config->stall_ns,
+		.idle_ns = config->quic.idle_ns,
+		.handshake_ns = config->quic.handshake_ns,
 		.retry = config->quic.retry,
 		.no_offload = config->quic.no_offload,
 	};

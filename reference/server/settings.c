@@ -507,7 +507,7 @@ static int set_max_io(
 }
 
 /* A time that the user gives in seconds. */
-static int set_seconds(
+int config_seconds(
 	uint64_t *ns, const char *value, uint32_t max, const char **ret_why)
 {
 	uint32_t seconds = 0;
@@ -522,28 +522,28 @@ static int set_seconds(
 static int set_lease_break(
 	struct config *config, const char *value, const char **ret_why)
 {
-	return set_seconds(
+	return config_seconds(
 		&config->engine.lease_break_ns, value, 3600, ret_why);
 }
 
 static int set_durable(
 	struct config *config, const char *value, const char **ret_why)
 {
-	return set_seconds(
+	return config_seconds(
 		&config->engine.durable_max_ns, value, 3600, ret_why);
 }
 
 static int set_idle(
 	struct config *config, const char *value, const char **ret_why)
 {
-	return set_seconds(
+	return config_seconds(
 		&config->engine.idle_session_ns, value, 31536000, ret_why);
 }
 
 static int set_stall(
 	struct config *config, const char *value, const char **ret_why)
 {
-	return set_seconds(&config->stall_ns, value, 3600, ret_why);
+	return config_seconds(&config->stall_ns, value, 3600, ret_why);
 }
 
 static int set_help(
@@ -647,6 +647,12 @@ const struct config_option config_options[] = {
 	{"quic-retry", "WHEN",
 		"busy, always or never: clients prove their address first",
 		config_quic_retry},
+	{"quic-idle", "SECONDS",
+		"of silence after which a connection over QUIC ends (60)",
+		config_quic_idle},
+	{"quic-handshake", "SECONDS",
+		"after which an unfinished handshake is forgotten (10)",
+		config_quic_handshake},
 	{"quic-offload", "yes|no", "many packets in one call of the system",
 		config_quic_offload},
 	{"quic-kernel", "WHEN",

@@ -122,6 +122,18 @@ int config_quic_kernel(
 	return 0;
 }
 
+int config_quic_idle(
+	struct config *config, const char *value, const char **ret_why)
+{
+	return config_seconds(&config->quic.idle_ns, value, 3600, ret_why);
+}
+
+int config_quic_handshake(
+	struct config *config, const char *value, const char **ret_why)
+{
+	return config_seconds(&config->quic.handshake_ns, value, 600, ret_why);
+}
+
 int config_quic_offload(
 	struct config *config, const char *value, const char **ret_why)
 {

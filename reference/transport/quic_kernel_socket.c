@@ -24,8 +24,9 @@ bool quic_kernel_offered(void)
 
 /* One stream of the client, and windows as elsewhere. A kernel that does not
  * let itself be told so keeps its own numbers: streams are looked at anyway. */
-static void set_params(int fd)
+static void set_params(int fd, const struct quic_limits *limits)
 {
+	uint64_t idle = limits->idle_ns > 0 ? limits->idle_ns : QUIC_IDLE_NS;
 	union {
 		struct kquic_params params;
 		uint8_t bytes[256];
@@ -41,7 +42,7 @@ static void set_params(int fd)
 	u.params.max_streams_uni = 0;
 	u.params.max_data = QUIC_WINDOW;
 	u.params.max_stream_data_bidi_remote = QUIC_WINDOW;
-	u.params.max_idle_timeout = QUIC_IDLE_NS / 1000;
+	u.params.max_idle_timeout = idle / 1000;
 	(void)setsockopt(fd, KQUIC_LEVEL, KQUIC_TRANSPORT_PARAM, &u, size);
 }
 
@@ -67,7 +68,7 @@ static int set_up(int fd, const struct sockaddr_storage *address,
 	if (address->ss_family == AF_INET6) {
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	}
-	set_params(fd);
+	set_params(fd, limits);
 	set_config(fd, limits);
 	if (setsockopt(fd, KQUIC_LEVEL, KQUIC_ALPN, ALPN, strlen(ALPN)) < 0 ||
 		bind(fd, (const struct sockaddr *)address, size) < 0 ||

@@ -277,6 +277,38 @@ static void help_names_every_option(void **state)
 	free(text);
 }
 
+static void times_are_seconds(void **state)
+{
+	static struct config config;
+	const struct {
+		const char *option;
+		uint64_t *ns;
+		unsigned int max;
+	} rows[] = {{"stall", &config.stall_ns, 3600},
+		{"idle", &config.engine.idle_session_ns, 31536000},
+		{"lease-break-timeout", &config.engine.lease_break_ns, 3600},
+		{"durable-timeout-max", &config.engine.durable_max_ns, 3600},
+		{"quic-idle", &config.quic.idle_ns, 3600},
+		{"quic-handshake", &config.quic.handshake_ns, 600}};
+	const char *line = "--listen 127.0.0.1:1 --share d=/srv";
+	char error[256], text[128];
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *option = rows[i].option;
+
+		snprintf(text, sizeof(text), "%s --%s 7", line, option);
+		assert_int_equal(load(text, &config, error), 0);
+		assert_int_equal(*rows[i].ns, 7000000000u);
+		config_finish(&config);
+		snprintf(text, sizeof(text), "%s --%s %u", line, option,
+			rows[i].max + 1);
+		assert_int_equal(load(text, &config, error), -EINVAL);
+		snprintf(text, sizeof(text), "%s --%s 0", line, option);
+		assert_int_equal(load(text, &config, error), -EINVAL);
+	}
+}
+
 static void quic_kernel_has_three_words(void **state)
 {
 	static const struct {
@@ -312,6 +344,7 @@ int main(void)
 		cmocka_unit_test(one_line_is_a_complete_start),
 		cmocka_unit_test(posix_options_count),
 		cmocka_unit_test(quic_kernel_has_three_words),
+		cmocka_unit_test(times_are_seconds),
 		cmocka_unit_test(every_share_option_counts),
 		cmocka_unit_test(mistakes_are_named),
 		cmocka_unit_test(the_file_says_the_same),
