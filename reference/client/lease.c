@@ -125,11 +125,11 @@ void lease_granted(struct lease *lease, const struct client_grant *grant)
 	} else if (lease->v2 && newer == 0) {
 		state &= lease->state;
 	}
-	bool same = lease->granted && state == lease->state && newer == 0;
 	if (grant->breaking) {
 		state = SMB2_LEASE_NONE;
 	}
-	if (!same && (newer > 1 || (state & lease->state) != lease->state)) {
+	bool less = (state & lease->state) != lease->state;
+	if (lease->granted && (less || (lease->v2 && newer > 1))) {
 		lease->breaks++;
 		lease_purge(lease);
 	}

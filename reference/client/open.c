@@ -38,8 +38,8 @@ static void set_parent(
 	free(parent);
 }
 
-static struct lease *set_lease(
-	struct smb3x *share, const char *path, struct client_wish *wish)
+static struct lease *set_lease(struct smb3x *share, const char *path,
+	struct opening *o, struct client_wish *wish)
 {
 	pthread_mutex_lock(&share->lock);
 	struct lease *lease = lease_use(share, path);
@@ -48,6 +48,7 @@ static struct lease *set_lease(
 		wish->key = lease->key;
 		wish->state = RH;
 		wish->epoch = lease->epoch;
+		o->changes = lease->changes;
 		set_parent(share, path, wish);
 	}
 	pthread_mutex_unlock(&share->lock);
@@ -151,7 +152,7 @@ static int open_once(struct client_tree *tree, const char *path,
 	}
 	int error = set_guid(o, &wish);
 	if (wants_lease(tree, o)) {
-		lease = set_lease(share, path, &wish);
+		lease = set_lease(share, path, o, &wish);
 	} else if (wish.durable) {
 		wish.oplock = SMB2_OPLOCK_LEVEL_BATCH;
 	}

@@ -12,8 +12,9 @@
 struct opening {
 	struct posix_how how;
 	bool directory;
-	bool durable; /* wanted of a file */
-	int flags;    /* of the smb3x_file that comes of it */
+	bool durable;     /* wanted of a file */
+	int flags;        /* of the smb3x_file that comes of it */
+	uint64_t changes; /* of the lease, when it was asked for */
 	/* Kept over the tries of one call: */
 	struct wire_guid guid;
 	bool asked; /* sent, and no answer came */

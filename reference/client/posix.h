@@ -33,6 +33,9 @@ struct posix_step {
 	const void *body;
 	const struct wire_type *reply_type;
 	void *ret_reply;
+	/* Takes what the views of the reply point to, or NULL. */
+	int (*take)(struct client *client, void *ctx);
+	void *ctx;
 };
 extern const struct smb2_fileid posix_related;
 
@@ -76,6 +79,15 @@ struct timespec posix_timespec(uint64_t filetime);
 int posix_sid_text(struct wire_view sid, char *ret_text, size_t size);
 /* A SID of two sub-authorities, 16 bytes: S-1-22-kind-id. */
 struct wire_view posix_sid_put(uint32_t kind, uint32_t id, uint8_t room[16]);
+
+/* The attributes of a file as a step; query.stat is what comes of it. */
+struct posix_stat_query {
+	struct posix_step step;
+	struct smb2_query_info_request request;
+	struct smb2_query_info_response reply;
+	struct smb3x_stat stat;
+};
+void posix_stat_query(struct posix_stat_query *ret_query);
 
 int posix_lstat(struct client_tree *tree, const char *path, bool follow,
 	struct smb3x_stat *ret_stat);
@@ -127,6 +139,8 @@ typedef int posix_entry(
 	void *ctx, const char *name, const struct smb3x_stat *stat);
 int posix_list(struct client_tree *tree, const char *path, posix_entry *entry,
 	void *ctx);
+/* The same of a directory that is open, from its start. */
+int posix_list_file(struct client_file *file, posix_entry *entry, void *ctx);
 
 /* posix_ea.c */
 /* All attributes as a list of FILE_FULL_EA_INFORMATION; free(*ret_list). */

@@ -112,9 +112,14 @@ static int list_batch(struct listing *l, bool restart)
 		.buffer = wire_view_of(star, sizeof(star)),
 	};
 	struct smb2_query_directory_response reply;
-	struct posix_step step = {SMB2_QUERY_DIRECTORY, room,
-		&smb2_query_directory_request_type, &request,
-		&smb2_query_directory_response_type, &reply};
+	struct posix_step step = {
+		.command = SMB2_QUERY_DIRECTORY,
+		.payload = room,
+		.type = &smb2_query_directory_request_type,
+		.body = &request,
+		.reply_type = &smb2_query_directory_response_type,
+		.ret_reply = &reply,
+	};
 	struct exchange *e = NULL;
 	int error = posix_step(l->file, &step, &e);
 	if (error < 0) {
@@ -133,7 +138,7 @@ static int list_batch(struct listing *l, bool restart)
 static int list_open(struct listing *l)
 {
 	const struct client *client = l->file->tree->client;
-	int error = list_batch(l, false);
+	int error = list_batch(l, true);
 	/* Samba ends a listing at a special file it cannot tell; what was told
 	 * before comes again, so that nothing may have been. */
 	if (client->status == STATUS_REPARSE_POINT_NOT_RESOLVED && l->posix) {
@@ -149,6 +154,15 @@ static int list_open(struct listing *l)
 		       : error;
 }
 
+int posix_list_file(struct client_file *file, posix_entry *entry, void *ctx)
+{
+	struct listing l = {.file = file,
+		.entry = entry,
+		.ctx = ctx,
+		.posix = file->tree->posix};
+	return list_open(&l);
+}
+
 int posix_list(struct client_tree *tree, const char *path, posix_entry *entry,
 	void *ctx)
 {
@@ -157,14 +171,14 @@ int posix_list(struct client_tree *tree, const char *path, posix_entry *entry,
 		.disposition = FILE_OPEN,
 		.options = FILE_DIRECTORY_FILE,
 	};
-	struct listing l = {.entry = entry, .ctx = ctx, .posix = tree->posix};
-	int error = posix_open(tree, path, &how, &l.file);
+	struct client_file *file = NULL;
+	int error = posix_open(tree, path, &how, &file);
 	if (error < 0) {
 		return error;
 	}
-	error = list_open(&l);
+	error = posix_list_file(file, entry, ctx);
 	uint32_t status = tree->client->status;
-	int closing = client_close(l.file);
+	int closing = client_close(file);
 	if (error < 0) {
 		tree->client->status = status;
 	}

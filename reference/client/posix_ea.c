@@ -24,9 +24,14 @@ int posix_eas(struct client_tree *tree, const char *path, uint8_t **ret_list,
 		.file_id = posix_related,
 	};
 	struct smb2_query_info_response reply;
-	const struct posix_step step = {SMB2_QUERY_INFO, POSIX_INFO_BYTES,
-		&smb2_query_info_request_type, &request,
-		&smb2_query_info_response_type, &reply};
+	const struct posix_step step = {
+		.command = SMB2_QUERY_INFO,
+		.payload = POSIX_INFO_BYTES,
+		.type = &smb2_query_info_request_type,
+		.body = &request,
+		.reply_type = &smb2_query_info_response_type,
+		.ret_reply = &reply,
+	};
 	struct exchange *e = NULL;
 	int error = posix_call(tree, path, &how, &step, NULL, &e);
 	if (tree->client->status == STATUS_NO_EAS_ON_FILE) {
@@ -83,8 +88,12 @@ int posix_set_ea(struct client_tree *tree, const char *path, const char *name,
 			.file_id = posix_related,
 			.buffer = wire_view_of(out.p, out.n),
 		};
-		const struct posix_step step = {SMB2_SET_INFO, out.n,
-			&smb2_set_info_request_type, &request, NULL, NULL};
+		const struct posix_step step = {
+			.command = SMB2_SET_INFO,
+			.payload = out.n,
+			.type = &smb2_set_info_request_type,
+			.body = &request,
+		};
 		error = posix_call(tree, path, &how, &step, NULL, NULL);
 	}
 	free(out.p);

@@ -147,6 +147,9 @@ static int judge_step(struct client *client, const struct posix_step *step,
 			"the answer to command %u breaks its layout",
 			step->command);
 	}
+	if (error == 0 && step->take != NULL) {
+		error = step->take(client, step->ctx);
+	}
 	return error;
 }
 
@@ -288,9 +291,21 @@ int posix_open(struct client_tree *tree, const char *path,
 int posix_step(struct client_file *file, struct posix_step *step,
 	struct exchange **ret_exchange)
 {
-	return exchange_call(file->tree->client, file->tree, step->command,
+	struct client *client = file->tree->client;
+	struct exchange *e = NULL;
+	bool views = ret_exchange != NULL || step->take != NULL;
+	int error = exchange_call(client, file->tree, step->command,
 		step->payload, step->type, step->body, step->reply_type,
-		step->ret_reply, ret_exchange);
+		step->ret_reply, views ? &e : NULL);
+	if (error == 0 && step->take != NULL) {
+		error = step->take(client, step->ctx);
+	}
+	if (error == 0 && ret_exchange != NULL) {
+		*ret_exchange = e;
+	} else if (e != NULL) {
+		exchange_end(client, e);
+	}
+	return error;
 }
 
 /* 3.2.5.5: only an open with the context in its answer proves anything. */

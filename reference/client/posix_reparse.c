@@ -128,9 +128,14 @@ static int get_reparse(struct client_tree *tree, const char *path,
 		.flags = SMB2_0_IOCTL_IS_FSCTL,
 	};
 	struct smb2_ioctl_response reply;
-	const struct posix_step step = {SMB2_IOCTL, POSIX_REPARSE_BYTES,
-		&smb2_ioctl_request_type, &request, &smb2_ioctl_response_type,
-		&reply};
+	const struct posix_step step = {
+		.command = SMB2_IOCTL,
+		.payload = POSIX_REPARSE_BYTES,
+		.type = &smb2_ioctl_request_type,
+		.body = &request,
+		.reply_type = &smb2_ioctl_response_type,
+		.ret_reply = &reply,
+	};
 	struct exchange *e = NULL;
 	int error = posix_call(tree, path, &how, &step, NULL, &e);
 	if (error < 0) {
@@ -209,8 +214,12 @@ static int mark_deleted(struct client_file *file)
 		.file_id = file->id,
 		.buffer = wire_view_of(&pending, 1),
 	};
-	struct posix_step step = {SMB2_SET_INFO, 1, &smb2_set_info_request_type,
-		&request, NULL, NULL};
+	struct posix_step step = {
+		.command = SMB2_SET_INFO,
+		.payload = 1,
+		.type = &smb2_set_info_request_type,
+		.body = &request,
+	};
 	return posix_step(file, &step, NULL);
 }
 
@@ -233,8 +242,12 @@ static int make_point(struct client_tree *tree, const char *path, uint32_t mode,
 		.flags = SMB2_0_IOCTL_IS_FSCTL,
 		.input = point,
 	};
-	const struct posix_step step = {SMB2_IOCTL, point.n,
-		&smb2_ioctl_request_type, &request, NULL, NULL};
+	const struct posix_step step = {
+		.command = SMB2_IOCTL,
+		.payload = point.n,
+		.type = &smb2_ioctl_request_type,
+		.body = &request,
+	};
 	struct client_file *file = NULL;
 	int made = 0;
 	int error = posix_open_step(tree, path, &how, &step, &file, &made);

@@ -38,8 +38,12 @@ static struct smb2_set_info_request request_of(
 static int set_on_file(struct client_file *file, const struct setting *s)
 {
 	const struct smb2_set_info_request request = request_of(s, file->id);
-	struct posix_step step = {SMB2_SET_INFO, s->bytes.n,
-		&smb2_set_info_request_type, &request, NULL, NULL};
+	struct posix_step step = {
+		.command = SMB2_SET_INFO,
+		.payload = s->bytes.n,
+		.type = &smb2_set_info_request_type,
+		.body = &request,
+	};
 	return posix_step(file, &step, NULL);
 }
 
@@ -48,8 +52,12 @@ static int set_on_path(struct client_tree *tree, const char *path,
 {
 	const struct smb2_set_info_request request =
 		request_of(s, posix_related);
-	const struct posix_step step = {SMB2_SET_INFO, s->bytes.n,
-		&smb2_set_info_request_type, &request, NULL, NULL};
+	const struct posix_step step = {
+		.command = SMB2_SET_INFO,
+		.payload = s->bytes.n,
+		.type = &smb2_set_info_request_type,
+		.body = &request,
+	};
 	return posix_call(tree, path, how, &step, NULL, NULL);
 }
 
@@ -329,7 +337,11 @@ int posix_lock(struct client_file *file, enum smb3x_lock lock, uint64_t offset,
 		.locks = wire_view_of(element, sizeof(element)),
 	};
 	struct posix_step step = {
-		SMB2_LOCK, 0, &smb2_lock_request_type, &request, NULL, NULL};
+		.command = SMB2_LOCK,
+		.payload = 0,
+		.type = &smb2_lock_request_type,
+		.body = &request,
+	};
 	int error = posix_step(file, &step, NULL);
 	if (error == 0 || file->tree->client->status != 0) {
 		file->lock_number++; /* answered */
@@ -344,6 +356,10 @@ int posix_fsync(struct client_file *file)
 {
 	const struct smb2_flush_request request = {.file_id = file->id};
 	struct posix_step step = {
-		SMB2_FLUSH, 0, &smb2_flush_request_type, &request, NULL, NULL};
+		.command = SMB2_FLUSH,
+		.payload = 0,
+		.type = &smb2_flush_request_type,
+		.body = &request,
+	};
 	return posix_step(file, &step, NULL);
 }

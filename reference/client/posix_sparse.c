@@ -25,10 +25,15 @@ static int control(struct client_file *file, uint32_t code,
 		.flags = SMB2_0_IOCTL_IS_FSCTL,
 		.input = input,
 	};
-	struct posix_step step = {SMB2_IOCTL, input.n > room ? input.n : room,
-		&smb2_ioctl_request_type, &request,
-		ret_reply == NULL ? NULL : &smb2_ioctl_response_type,
-		ret_reply};
+	struct posix_step step = {
+		.command = SMB2_IOCTL,
+		.payload = input.n > room ? input.n : room,
+		.type = &smb2_ioctl_request_type,
+		.body = &request,
+		.reply_type =
+			ret_reply == NULL ? NULL : &smb2_ioctl_response_type,
+		.ret_reply = ret_reply,
+	};
 	return posix_step(file, &step, ret_exchange);
 }
 
@@ -57,8 +62,12 @@ int posix_allocate(struct client_file *file, uint64_t size)
 		.file_id = file->id,
 		.buffer = wire_view_of(bytes, sizeof(bytes)),
 	};
-	struct posix_step step = {SMB2_SET_INFO, sizeof(bytes),
-		&smb2_set_info_request_type, &request, NULL, NULL};
+	struct posix_step step = {
+		.command = SMB2_SET_INFO,
+		.payload = sizeof(bytes),
+		.type = &smb2_set_info_request_type,
+		.body = &request,
+	};
 	return posix_step(file, &step, NULL);
 }
 

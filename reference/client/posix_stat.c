@@ -243,6 +243,24 @@ static int take_info(struct client *client,
 	return 0;
 }
 
+static int take_query(struct client *client, void *ctx)
+{
+	struct posix_stat_query *query = ctx;
+	return take_info(client, &query->reply, &query->stat);
+}
+
+void posix_stat_query(struct posix_stat_query *ret_query)
+{
+	*ret_query = (struct posix_stat_query){
+		.request = query_of(SMB2_0_INFO_FILE, FilePosixInformation,
+			POSIX_INFO_BYTES),
+		.step = {SMB2_QUERY_INFO, POSIX_INFO_BYTES,
+			&smb2_query_info_request_type, &ret_query->request,
+			&smb2_query_info_response_type, &ret_query->reply,
+			take_query, ret_query},
+	};
+}
+
 /* Without the extensions: FILE_ALL_INFORMATION would tell little more. */
 static int plain_lstat(struct client_tree *tree, const char *path,
 	const struct posix_how *how, struct smb3x_stat *ret_stat)
@@ -261,79 +279,50 @@ int posix_lstat(struct client_tree *tree, const char *path, bool follow,
 	if (!tree->posix) {
 		return plain_lstat(tree, path, &how, ret_stat);
 	}
-	const struct smb2_query_info_request request = query_of(
-		SMB2_0_INFO_FILE, FilePosixInformation, POSIX_INFO_BYTES);
-	struct smb2_query_info_response reply;
-	const struct posix_step step = {SMB2_QUERY_INFO, POSIX_INFO_BYTES,
-		&smb2_query_info_request_type, &request,
-		&smb2_query_info_response_type, &reply};
-	struct smb3x_stat stat = {0};
-	struct exchange *e = NULL;
-	int error = posix_call(tree, path, &how, &step, &stat, &e);
+	struct posix_stat_query query;
+	posix_stat_query(&query);
+	int error = posix_call(tree, path, &how, &query.step, NULL, NULL);
 	if (tree->client->status == STATUS_REPARSE_POINT_NOT_RESOLVED) {
 		/* Samba on some special files; the CREATE tells nearly all. */
 		return plain_lstat(tree, path, &how, ret_stat);
 	}
-	if (error < 0) {
-		return error;
-	}
-	error = take_info(tree->client, &reply, &stat);
-	exchange_end(tree->client, e);
 	if (error == 0) {
-		*ret_stat = stat;
+		*ret_stat = query.stat;
 	}
 	return error;
 }
 
-static int fstat_basic(struct client_file *file, struct smb3x_stat *ret_stat)
+static int take_network_open(struct client *client, void *ctx)
 {
-	struct smb2_query_info_request request =
-		query_of(SMB2_0_INFO_FILE, FileNetworkOpenInformation, 56);
-	request.file_id = file->id;
-	struct smb2_query_info_response reply;
-	struct posix_step step = {SMB2_QUERY_INFO, 56,
-		&smb2_query_info_request_type, &request,
-		&smb2_query_info_response_type, &reply};
-	struct exchange *e = NULL;
-	int error = posix_step(file, &step, &e);
-	if (error < 0) {
-		return error;
-	}
+	struct posix_stat_query *query = ctx;
 	struct file_network_open_information info;
-	error = file_network_open_information_decode(reply.buffer, &info);
-	if (error == 0) {
-		const struct client_stat basic = {info.creation_time,
-			info.last_access_time, info.last_write_time,
-			info.change_time, info.end_of_file,
-			info.allocation_size, info.file_attributes};
-		posix_stat_of_basic(&basic, ret_stat);
+	if (file_network_open_information_decode(query->reply.buffer, &info) <
+		0) {
+		client->status = 0;
+		return client_complain(client, -EPROTO,
+			"the attributes of a file break their layout");
 	}
-	exchange_end(file->tree->client, e);
-	return error < 0 ? -EPROTO : 0;
+	const struct client_stat basic = {info.creation_time,
+		info.last_access_time, info.last_write_time, info.change_time,
+		info.end_of_file, info.allocation_size, info.file_attributes};
+	posix_stat_of_basic(&basic, &query->stat);
+	return 0;
 }
 
 int posix_fstat(struct client_file *file, struct smb3x_stat *ret_stat)
 {
+	struct posix_stat_query query;
+	posix_stat_query(&query);
+	query.request.file_id = file->id;
 	if (!file->posix) {
-		return fstat_basic(file, ret_stat);
+		query.request.file_info_class = FileNetworkOpenInformation;
+		query.request.output_buffer_length = 56;
+		query.step.payload = 56;
+		query.step.take = take_network_open;
 	}
-	struct smb2_query_info_request request = query_of(
-		SMB2_0_INFO_FILE, FilePosixInformation, POSIX_INFO_BYTES);
-	request.file_id = file->id;
-	struct smb2_query_info_response reply;
-	struct posix_step step = {SMB2_QUERY_INFO, POSIX_INFO_BYTES,
-		&smb2_query_info_request_type, &request,
-		&smb2_query_info_response_type, &reply};
-	struct exchange *e = NULL;
-	int error = posix_step(file, &step, &e);
-	if (error < 0) {
-		return error;
-	}
-	struct smb3x_stat stat;
-	error = take_info(file->tree->client, &reply, &stat);
-	exchange_end(file->tree->client, e);
+	int error = posix_step(file, &query.step, NULL);
 	if (error == 0) {
-		*ret_stat = stat;
+		*ret_stat = query.stat;
 	}
 	return error;
 }
@@ -394,9 +383,14 @@ int posix_statvfs(struct client_tree *tree, struct smb3x_statvfs *ret)
 				    : FileFsFullSizeInformation,
 			64);
 	struct smb2_query_info_response reply;
-	const struct posix_step step = {SMB2_QUERY_INFO, 64,
-		&smb2_query_info_request_type, &request,
-		&smb2_query_info_response_type, &reply};
+	const struct posix_step step = {
+		.command = SMB2_QUERY_INFO,
+		.payload = 64,
+		.type = &smb2_query_info_request_type,
+		.body = &request,
+		.reply_type = &smb2_query_info_response_type,
+		.ret_reply = &reply,
+	};
 	struct exchange *e = NULL;
 	int error = posix_call(tree, "", &how, &step, NULL, &e);
 	if (error < 0) {

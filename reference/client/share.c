@@ -285,6 +285,17 @@ int share_run(struct smb3x *share, const char *path, unsigned int how,
 	return error;
 }
 
+void share_changed(const struct client_tree *tree, const char *path)
+{
+	cache_changed(lane_of(tree->client)->share, path);
+}
+
+void share_moved(
+	const struct client_tree *tree, const char *from, const char *to)
+{
+	cache_moved(lane_of(tree->client)->share, from, to);
+}
+
 int share_enter(struct smb3x_file *file)
 {
 	struct lane *lane = &file->share->lanes[file->lane];

@@ -44,6 +44,7 @@ struct smb3x {
 	struct smb3x_file *files;  /* open, or kept */
 	struct lease *leases[256]; /* by path */
 	struct lease *nameless;    /* of objects that lost it */
+	unsigned int refused;      /* leases, in a row */
 	unsigned int kept;         /* files */
 	pthread_t watcher;         /* watch.c */
 	int watch_fd;              /* wakes it; eventfd(2) */
@@ -95,6 +96,11 @@ int share_run(struct smb3x *share, const char *path, unsigned int how,
 /* The same within a call that has a lane already. */
 int share_walk(struct smb3x *share, struct client_tree *tree, const char *path,
 	share_call *call, void *ctx, char **ret_path);
+
+/* What was done to a path by a call on a tree: cache.h. */
+void share_changed(const struct client_tree *tree, const char *path);
+void share_moved(
+	const struct client_tree *tree, const char *from, const char *to);
 
 /* The lane of an open file, for one call, connected again if need be; -ESTALE
  * when the file is gone. Ends with share_leave(), which takes the result and

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Directories and extended attributes of smb3x.h. */
-#include "client/cache.h"
+#include "client/known.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,17 +15,10 @@ struct smb3x_dir {
 	uint32_t uid, gid; /* of owners that have no number */
 };
 
-static int keep_entry(
-	void *ctx, const char *name, const struct smb3x_stat *stat)
-{
-	return listing_add(ctx, name, stat);
-}
-
 static int call_list(struct client_tree *tree, const char *path, void *ctx)
 {
-	struct smb3x_dir *dir = ctx;
-	listing_clear(dir->listing);
-	return posix_list(tree, path, keep_entry, dir->listing);
+	const struct smb3x_dir *dir = ctx;
+	return known_ask_listing(tree, path, dir->listing);
 }
 
 int smb3x_opendir(
@@ -35,10 +28,16 @@ int smb3x_opendir(
 	if (dir == NULL) {
 		return share_complain(-ENOMEM, 0, NULL);
 	}
-	dir->listing = listing_create();
-	int error = dir->listing == NULL ? share_complain(-ENOMEM, 0, NULL)
-					 : share_run(share, path, SHARE_AGAIN,
-						   call_list, dir, NULL);
+	int error = 0;
+	dir->listing = known_listing(share, path);
+	if (dir->listing == NULL) {
+		dir->listing = listing_create();
+		error = dir->listing == NULL
+				? share_complain(-ENOMEM, 0, NULL)
+				: share_run(share, path,
+					  SHARE_AGAIN | SHARE_OPENS, call_list,
+					  dir, NULL);
+	}
 	if (error < 0) {
 		smb3x_closedir(dir);
 		return error;
@@ -205,7 +204,9 @@ struct set_ea_call {
 static int call_set_ea(struct client_tree *tree, const char *path, void *ctx)
 {
 	const struct set_ea_call *c = ctx;
-	return posix_set_ea(tree, path, c->name, c->value, c->n);
+	int error = posix_set_ea(tree, path, c->name, c->value, c->n);
+	share_changed(tree, path);
+	return error;
 }
 
 int smb3x_setxattr(struct smb3x *share, const char *path, const char *name,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The calls of smb3x.h that take a path. */
-#include "client/share.h"
+#include "client/known.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static int stat_special(
 static int call_stat(struct client_tree *tree, const char *path, void *ctx)
 {
 	struct stat_call *c = ctx;
-	int error = posix_lstat(tree, path, c->follow, &c->stat);
+	int error = known_ask_stat(tree, path, c->follow, &c->stat);
 	/* Other special files than links stop an open that follows. */
 	if (tree->client->status == STATUS_IO_REPARSE_TAG_NOT_HANDLED) {
 		error = posix_lstat(tree, path, false, &c->stat);
@@ -57,7 +57,11 @@ static int run_stat(struct smb3x *share, const char *path, bool follow,
 	struct smb3x_stat *ret_stat)
 {
 	struct stat_call c = {.follow = follow};
-	int error = share_run(share, path, SHARE_AGAIN, call_stat, &c, NULL);
+	int error = 0;
+	if (!known_stat(share, path, &c.stat)) {
+		error = share_run(share, path, SHARE_AGAIN | SHARE_OPENS,
+			call_stat, &c, NULL);
+	}
 	if (error == 0) {
 		fill_owners(share, &c.stat);
 		*ret_stat = c.stat;
@@ -176,7 +180,9 @@ static int call_mkdir(struct client_tree *tree, const char *path, void *ctx)
 		.options = FILE_DIRECTORY_FILE | FILE_OPEN_REPARSE_POINT,
 		.mode = *mode,
 	};
-	return posix_call(tree, path, &how, NULL, NULL, NULL);
+	int error = posix_call(tree, path, &how, NULL, NULL, NULL);
+	share_changed(tree, path);
+	return error;
 }
 
 int smb3x_mkdir(struct smb3x *share, const char *path, uint32_t mode)
@@ -200,7 +206,9 @@ static int call_mknod(struct client_tree *tree, const char *path, void *ctx)
 	if (!tree->posix && !S_ISREG(c->mode)) {
 		return without_posix(tree);
 	}
-	return posix_mknod(tree, path, c->mode, c->major, c->minor);
+	int error = posix_mknod(tree, path, c->mode, c->major, c->minor);
+	share_changed(tree, path);
+	return error;
 }
 
 int smb3x_mknod(struct smb3x *share, const char *path, uint32_t mode,
@@ -212,7 +220,9 @@ int smb3x_mknod(struct smb3x *share, const char *path, uint32_t mode,
 
 static int call_symlink(struct client_tree *tree, const char *path, void *ctx)
 {
-	return posix_symlink(tree, ctx, path);
+	int error = posix_symlink(tree, ctx, path);
+	share_changed(tree, path);
+	return error;
 }
 
 int smb3x_symlink(struct smb3x *share, const char *target, const char *path)
@@ -221,14 +231,26 @@ int smb3x_symlink(struct smb3x *share, const char *target, const char *path)
 		share, path, SHARE_ONCE, call_symlink, (void *)target, NULL);
 }
 
+static int remove_path(
+	struct client_tree *tree, const char *path, bool directory)
+{
+	int error = posix_remove(tree, path, directory);
+	share_changed(tree, path);
+	if (error == 0) {
+		share_moved(tree, path, NULL);
+	}
+	return error;
+}
+
 static int call_unlink(struct client_tree *tree, const char *path, void *ctx)
 {
 	(void)ctx;
-	return posix_remove(tree, path, false);
+	return remove_path(tree, path, false);
 }
 
 int smb3x_unlink(struct smb3x *share, const char *path)
 {
+	cache_release(share, path);
 	return share_run(share, path, SHARE_ONCE, call_unlink, NULL, NULL);
 }
 
@@ -237,11 +259,12 @@ static int call_rmdir(struct client_tree *tree, const char *path, void *ctx)
 	(void)ctx;
 	return *path == '\0' ? client_complain(tree->client, -EBUSY,
 				       "the root of a share stays")
-			     : posix_remove(tree, path, true);
+			     : remove_path(tree, path, true);
 }
 
 int smb3x_rmdir(struct smb3x *share, const char *path)
 {
+	cache_release(share, path);
 	return share_run(share, path, SHARE_ONCE, call_rmdir, NULL, NULL);
 }
 
@@ -286,6 +309,8 @@ static int call_pair(struct client_tree *tree, const char *to, void *ctx)
 	tree->client->stop.known = false;
 	if (c->link) {
 		int error = posix_link(tree, c->from, to);
+		share_changed(tree, c->from);
+		share_changed(tree, to);
 		return tree->client->status == STATUS_FILE_IS_A_DIRECTORY
 			       ? -EPERM
 			       : error;
@@ -296,6 +321,12 @@ static int call_pair(struct client_tree *tree, const char *to, void *ctx)
 			"a directory cannot move into itself");
 	}
 	int error = posix_rename(tree, c->from, to, c->replace);
+	share_changed(tree, c->from);
+	share_changed(tree, to);
+	if (error == 0 && strcmp(c->from, to) != 0) {
+		share_moved(tree, to, NULL);
+		share_moved(tree, c->from, to);
+	}
 	bool judged = error == -EEXIST || error == -EACCES;
 	return c->replace && judged ? why_no_rename(tree, c->from, to, error)
 				    : error;
@@ -348,6 +379,8 @@ int smb3x_rename(
 	struct smb3x *share, const char *from, const char *to, bool replace)
 {
 	struct pair_call c = {.share = share, .to = to, .replace = replace};
+	cache_release(share, from);
+	cache_release(share, to);
 	return share_run(share, from, SHARE_RENAMES, call_from, &c, NULL);
 }
 
@@ -371,6 +404,7 @@ static int call_change(struct client_tree *tree, const char *path, void *ctx)
 	if (tree->client->status == STATUS_IO_REPARSE_TAG_NOT_HANDLED) {
 		error = posix_change_path(tree, path, &c->change, false);
 	}
+	share_changed(tree, path);
 	return error == -EACCES && owner_only ? -EPERM : error;
 }
 
