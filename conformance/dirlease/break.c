@@ -26,7 +26,9 @@ static const struct operation_row {
 	enum parent parent;
 } operation_rows[] = {ROWS(CREATED), ROWS(OPENED), ROWS(OVERWRITTEN),
 	ROWS(WRITTEN), ROWS(CLOSED_AFTER_WRITE), ROWS(CLOSED), ROWS(SIZE_SET),
-	ROWS(ATTRIBUTES_SET), ROWS(NOTHING_SET), ROWS(READ), ROWS(LOCKED)};
+	ROWS(ATTRIBUTES_SET), ROWS(NOTHING_SET), ROWS(READ), ROWS(LOCKED)},
+  name_rows[] = {ROWS(RENAMED), ROWS(LINKED_INTO), ROWS(LINKED_AWAY),
+	  ROWS(MARKED), ROWS(REMOVED)};
 
 static void set_basic(struct file *f, uint32_t attributes, uint64_t time)
 {
@@ -105,6 +107,23 @@ static void prepare(struct peer *b, enum model_operation operation)
 	need_ok(b->t, file_close(f));
 }
 
+/* Whether the lease of the directory is broken, as the table says. */
+static void check_by_table(
+	struct test *t, struct lease *d, const struct operation_row *row)
+{
+	const struct model_dirlease_break *m =
+		model_dirlease_break(row->operation,
+			row->parent == PARENT_SAME ? MODEL_PARENT_KEY_EQUAL
+						   : MODEL_PARENT_KEY_OTHER);
+	enum rule_id rule = rule_named(t, m->rule);
+
+	if (m->broken) {
+		check_directory_break(t, d, rule);
+	} else {
+		check_no_break(t, d->peer, rule);
+	}
+}
+
 CONF_TABLE(dirlease, operation, operation_rows,
 	"which operation on a file breaks the lease of its directory",
 	RULES(DIRL_BREAK_0001, DIRL_BREAK_0002, DIRL_BREAK_0003,
@@ -114,11 +133,6 @@ CONF_TABLE(dirlease, operation, operation_rows,
 	NEEDS(DIRECTORY_LEASES))
 {
 	struct peer *a = client(t), *b = client(t);
-	const struct model_dirlease_break *m =
-		model_dirlease_break(row->operation,
-			row->parent == PARENT_SAME ? MODEL_PARENT_KEY_EQUAL
-						   : MODEL_PARENT_KEY_OTHER);
-	enum rule_id rule = rule_named(t, m->rule);
 
 	prepare(b, row->operation);
 	struct lease *d = need_directory_lease(a, "d", L_RH);
@@ -127,11 +141,52 @@ CONF_TABLE(dirlease, operation, operation_rows,
 			.disposition =
 				DISPOSITION(disposition_of(row->operation))});
 	operate(f, row->operation);
-	if (m->broken) {
-		check_directory_break(t, d, rule);
-	} else {
-		check_no_break(t, a, rule);
+	check_by_table(t, d, row);
+}
+
+/* What is done to the name of a file, and of one elsewhere. */
+static struct reply *operate_name(
+	struct file *f, enum model_operation operation)
+{
+	switch (operation) {
+	case MODEL_OPERATION_RENAMED:
+		return peer_wait(rename_send(f, "d\\y"));
+	case MODEL_OPERATION_LINKED_INTO:
+		return peer_wait(hard_link_send(f, "d\\y"));
+	case MODEL_OPERATION_LINKED_AWAY:
+		return peer_wait(hard_link_send(f, "e\\y"));
+	case MODEL_OPERATION_MARKED:
+		return file_delete(f);
+	default:
+		need_ok(f->peer->t, file_delete(f));
+		return file_close(f);
 	}
+}
+
+CONF_TABLE(dirlease, name_operation, name_rows,
+	"which operation on a name breaks the lease of the directory",
+	RULES(DIRL_BREAK_0009, DIRL_RENAME_0001, DIRL_RENAME_0004,
+		DIRL_DELETE_0001, DIRL_DELETE_0002),
+	NEEDS(DIRECTORY_LEASES))
+{
+	struct peer *a = client(t), *b = client(t);
+	bool into = row->operation == MODEL_OPERATION_LINKED_INTO;
+	bool link = into || row->operation == MODEL_OPERATION_LINKED_AWAY;
+
+	prepare(b, row->operation);
+	need_ok(t, file_close(need_directory(b, "e")));
+	need_ok(t, file_close(need_file(b, "e\\x", NULL)));
+	struct lease *d = need_directory_lease(a, "d", L_RH);
+	struct file *f = need_child(b, into ? "e\\x" : "d\\x", d, row->parent,
+		&(struct create_options){.access = DELETE |
+						   FILE_READ_ATTRIBUTES |
+						   FILE_WRITE_ATTRIBUTES,
+			.disposition = DISPOSITION(FILE_OPEN)});
+	struct reply *r = operate_name(f, row->operation);
+	need_capability(
+		t, r, !link || r->status == STATUS_SUCCESS, "hard links");
+	need_ok(t, r);
+	check_by_table(t, d, row);
 }
 
 static const struct {

@@ -147,6 +147,26 @@ struct durable *need_durable(struct peer *peer, const char *path,
 	return d;
 }
 
+struct reply *ask_resilience(struct file *file, uint32_t timeout, size_t n)
+{
+	const struct network_resiliency_request q = {.timeout = timeout};
+	struct wire_view input =
+		encoded(file->peer->t, &network_resiliency_request_type, &q);
+
+	return file_fsctl(file, FSCTL_LMR_REQUEST_RESILIENCY,
+		wire_view_of(input.p, n), 0);
+}
+
+struct reply *need_resilient(struct file *file)
+{
+	struct reply *r = ask_resilience(file, RESILIENT_MS, 8);
+
+	need_capability(file->peer->t, r,
+		r->outcome == REPLY_ARRIVED && r->status == STATUS_SUCCESS,
+		"resilient opens");
+	return r;
+}
+
 struct peer *come_with(
 	struct peer *peer, const struct client_options *options, bool previous)
 {

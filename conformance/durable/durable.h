@@ -75,6 +75,12 @@ bool durable_answered(const struct reply *create);
 struct durable *need_durable(struct peer *peer, const char *path,
 	const struct durable_request *request);
 
+#define RESILIENT_MS 10000
+/* FSCTL_LMR_REQUEST_RESILIENCY with n of its 8 bytes. */
+struct reply *ask_resilience(struct file *file, uint32_t timeout, size_t n);
+/* A resilient open; a server without them: the test is skipped. */
+struct reply *need_resilient(struct file *file);
+
 /* The connection is lost; the client comes again with the same ClientGuid and
  * ends the session that it had, so that the server knows of the loss. */
 struct peer *lose(struct peer *peer);

@@ -33,7 +33,10 @@ static const struct {
 	ROW(LEASE_WITH_H, TREE), BREAKING(BATCH, CONNECTION),
 	BREAKING(LEASE_WITH_H, CONNECTION), BREAKING(BATCH, LOGOFF),
 	BREAKING(LEASE_WITH_H, LOGOFF), BREAKING(BATCH, TREE),
-	BREAKING(LEASE_WITH_H, TREE)};
+	BREAKING(LEASE_WITH_H, TREE), ROW(RESILIENT, CONNECTION),
+	ROW(RESILIENT, LOGOFF), ROW(RESILIENT, TREE),
+	BREAKING(RESILIENT, CONNECTION), BREAKING(RESILIENT, LOGOFF),
+	BREAKING(RESILIENT, TREE)};
 
 /* The open goes; the client comes again. */
 static struct peer *lose_by(struct peer *a, enum model_loss loss)
@@ -55,17 +58,39 @@ static struct peer *lose_by(struct peer *a, enum model_loss loss)
 	return lose(a);
 }
 
-/* An open that nothing makes durable, in everybody's way. */
-static struct durable *undurable(struct peer *a)
+/* An open that nothing but resilience keeps. */
+static struct durable *plain_open(
+	struct peer *a, const struct create_options *options)
 {
 	struct durable *d = test_alloc(a->t, sizeof(*d));
 
 	*d = (struct durable){.peer = a,
 		.path = "x",
 		.v1 = true,
-		.file = need_file(a, "x",
-			&(struct create_options){.share = SHARE_EXACT})};
+		.file = need_file(a, "x", options)};
 	return d;
+}
+
+static struct durable *need_durability(
+	struct peer *a, enum model_durability durability)
+{
+	struct durable *d;
+
+	switch (durability) {
+	case MODEL_DURABILITY_NONE: /* in everybody's way */
+		return plain_open(
+			a, &(struct create_options){.share = SHARE_EXACT});
+	case MODEL_DURABILITY_RESILIENT:
+		d = plain_open(a, &(struct create_options){.oplock = O_BATCH});
+		need_resilient(d->file);
+		return d;
+	case MODEL_DURABILITY_BATCH:
+		return need_durable(
+			a, "x", &(struct durable_request){.v1 = true});
+	default:
+		return need_durable(a, "x",
+			&(struct durable_request){.v1 = true, .state = L_RWH});
+	}
 }
 
 /* Whether the open is still there; it is closed then. */
@@ -83,20 +108,15 @@ static void check_kept(
 
 CONF_TABLE(durable, lost, lost_rows, "which opens outlive which loss",
 	RULES(LEASE_DURABLE_0013, LEASE_DURABLE_0014, LEASE_DURABLE_0015,
-		LEASE_DURABLE_0016, LEASE_DURABLE_0017, LEASE_DURABLE_0018),
+		LEASE_DURABLE_0016, LEASE_DURABLE_0017, LEASE_DURABLE_0018,
+		LEASE_RESILIENT_0004),
 	NEEDS(DURABLE))
 {
 	struct peer *a = client(t), *b = client(t);
 	const struct model_open_lost *m =
 		model_open_lost(row->durability, row->loss, row->breaking);
 	enum rule_id rule = rule_named(t, m->rule);
-	bool lease = row->durability == MODEL_DURABILITY_LEASE_WITH_H;
-	struct durable *d =
-		row->durability == MODEL_DURABILITY_NONE
-			? undurable(a)
-			: need_durable(a, "x",
-				  &(struct durable_request){.v1 = true,
-					  .state = lease ? L_RWH : 0});
+	struct durable *d = need_durability(a, row->durability);
 	struct request *open = row->breaking ? open_send(b, "x", NULL) : NULL;
 
 	if (open != NULL) {

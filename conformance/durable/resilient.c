@@ -5,29 +5,6 @@
  */
 #include "durable/durable.h"
 
-#define TIMEOUT_MS 10000
-
-static struct reply *ask(struct file *f, uint32_t timeout, size_t n)
-{
-	const struct network_resiliency_request q = {.timeout = timeout};
-	struct wire_view input =
-		encoded(f->peer->t, &network_resiliency_request_type, &q);
-
-	return file_fsctl(
-		f, FSCTL_LMR_REQUEST_RESILIENCY, wire_view_of(input.p, n), 0);
-}
-
-/* A server without them refuses: the test is skipped. */
-static struct reply *need_resilient(struct file *f)
-{
-	struct reply *r = ask(f, TIMEOUT_MS, 8);
-
-	need_capability(f->peer->t, r,
-		r->outcome == REPLY_ARRIVED && r->status == STATUS_SUCCESS,
-		"resilient opens");
-	return r;
-}
-
 CONF_TEST(durable, granted, "an open is made resilient",
 	RULES(LEASE_RESILIENT_0001))
 {
@@ -53,8 +30,8 @@ CONF_TABLE(durable, too_short, short_rows, "input that is too short",
 	struct file *f = need_file(a, "x", NULL);
 
 	need_resilient(f);
-	check_status(t, ask(f, TIMEOUT_MS, row->n), STATUS_INVALID_PARAMETER,
-		LEASE_RESILIENT_0002);
+	check_status(t, ask_resilience(f, RESILIENT_MS, row->n),
+		STATUS_INVALID_PARAMETER, LEASE_RESILIENT_0002);
 	file_close(f);
 }
 
@@ -65,8 +42,8 @@ CONF_TEST(durable, too_long, "a Timeout that no server permits",
 	struct file *f = need_file(a, "x", NULL);
 
 	need_resilient(f);
-	check_status(t, ask(f, UINT32_MAX, 8), STATUS_INVALID_PARAMETER,
-		LEASE_RESILIENT_0003);
+	check_status(t, ask_resilience(f, UINT32_MAX, 8),
+		STATUS_INVALID_PARAMETER, LEASE_RESILIENT_0003);
 	file_close(f);
 }
 

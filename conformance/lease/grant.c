@@ -184,7 +184,8 @@ CONF_TABLE(lease, granted, grant_rows, "what a new lease is granted",
 #held "_" #wanted, MODEL_HELD_##held, MODEL_WANTED_##wanted \
 	}
 #define AGAINS(held) \
-	AGAIN(held, NONE), AGAIN(held, R), AGAIN(held, RH), AGAIN(held, RW), \
+	AGAIN(held, NONE), AGAIN(held, R), AGAIN(held, H), AGAIN(held, RH), \
+		AGAIN(held, W), AGAIN(held, RW), AGAIN(held, HW), \
 		AGAIN(held, RWH)
 
 static const struct again_row {

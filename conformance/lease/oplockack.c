@@ -81,7 +81,14 @@ static const struct {
 	const char *name;
 	uint8_t held, level;
 } idle_rows[] = {{"batch_to_level_II", O_BATCH, O_II},
-	{"batch_to_none", O_BATCH, O_NONE}, {"level_II_to_none", O_II, O_NONE}};
+	{"batch_to_none", O_BATCH, O_NONE},
+	{"batch_to_lease", O_BATCH, SMB2_OPLOCK_LEVEL_LEASE},
+	{"exclusive_to_level_II", O_EXCLUSIVE, O_II},
+	{"exclusive_to_none", O_EXCLUSIVE, O_NONE},
+	{"level_II_to_level_II", O_II, O_II},
+	{"level_II_to_none", O_II, O_NONE},
+	{"level_II_to_batch", O_II, O_BATCH},
+	{"none_to_level_II", O_NONE, O_II}, {"none_to_none", O_NONE, O_NONE}};
 
 CONF_TABLE(lease, nothing_to_acknowledge, idle_rows,
 	"an acknowledgment that nobody asked for", RULES(LEASE_OPLOCKACK_0005))

@@ -187,8 +187,7 @@ static uint32_t oplock_judge(
 	bool accepted = row->answer == MODEL_ACKNOWLEDGE_ANSWER_ACCEPTED;
 
 	*ret_becomes = levels[row->becomes];
-	if (level != SMB2_OPLOCK_LEVEL_LEASE &&
-		!list_linked(&open->breaking.in_engine)) {
+	if (!list_linked(&open->breaking.in_engine)) {
 		return RULE(LEASE_OPLOCKACK_0005)
 			       ? STATUS_INVALID_OPLOCK_PROTOCOL
 			       : STATUS_INVALID_DEVICE_STATE;
