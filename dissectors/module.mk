@@ -5,7 +5,8 @@
 
 DISSECTOR_PARTS := $(patsubst %,dissectors/lua/%.lua, \
   pdu connection judging core_messages core_commands posix_open posix_info \
-  quic_rules \
+  quic_rules lease_state lease_create lease_durable lease_break lease_use \
+  lease_life \
   learn report frame)
 
 $(OUT)/smb3x.lua: dissectors/assemble $(DISSECTOR_PARTS) dissectors/module.mk

@@ -5,22 +5,17 @@
 -- How many contexts of each type there are, and the numbers in the last one.
 local function negotiate_contexts(pdu, at, count)
 	local found = {}
-	for _ = 1, count do
-		local stop = has(pdu, at, 10) and at + 8 + u16(pdu, at + 2)
-		if not stop or pdu.size < stop then
-			break
-		end
-		local kind = u16(pdu, at)
+	for kind, data, size in negotiate_list(pdu, at, count) do
 		local context = {n = (found[kind] or {n = 0}).n + 1}
-		local first = at + (kind == PREAUTH and 12 or 10)
-		for i = first, first + 2 * (u16(pdu, at + 8) - 1), 2 do
-			if i + 2 <= stop then
+		local first = data + (kind == PREAUTH and 4 or 2)
+		local last = size >= 2 and first + 2 * (u16(pdu, data) - 1) or 0
+		for i = first, last, 2 do
+			if i + 2 <= data + size then
 				context[#context + 1] = u16(pdu, i)
 				context["has" .. u16(pdu, i)] = true
 			end
 		end
 		found[kind] = context
-		at = math.ceil(stop / 8) * 8
 	end
 	return found
 end

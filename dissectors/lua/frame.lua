@@ -37,19 +37,23 @@ end
 
 local function judge_pdu(conn, pdu, frame, found)
 	local bad = noting(found, frame, pdu.response and "server" or "client")
+	local function blame(who, ...)
+		noting(found, frame, who)(...)
+	end
 	if pdu.response then
 		learn_response(conn, pdu)
 	end
 	for _, check in pairs(both) do
-		check(conn, pdu, bad)
+		check(conn, pdu, bad, blame)
 	end
 	for _, check in pairs(pdu.response and responses or requests) do
-		check(conn, pdu, bad)
+		check(conn, pdu, bad, blame)
 	end
 	judge_body(conn, pdu, bad)
 	for _, told in ipairs(pdu.notes or {}) do
 		found.notes[#found.notes + 1] = told
 	end
+	pdu.notes = nil
 	if not pdu.response then
 		learn_request(conn, pdu, frame)
 	elseif pdu.status ~= PENDING then
@@ -72,6 +76,7 @@ local function direct(conn, pdu, pinfo)
 		from_server = pinfo.src_port == conn.server_port
 	end
 	pdu.to_port = pinfo.dst_port
+	pdu.frame, pdu.time = pinfo.number, pinfo.abs_ts
 	pdu.turned = from_server ~= pdu.response
 	pdu.response = from_server
 end
@@ -98,6 +103,7 @@ local function pdus_of(conn, pinfo)
 			seal = nil
 		elseif magic(range) == 0xfd534d42 then
 			conn.whole = conn.whole and not seal
+			conn.blind = conn.blind or seal ~= nil
 			seal, before = seal_of(range), nil
 		elseif magic(range) == 0xfe534d42 then
 			local pdu = parse_header(range, seal ~= nil)
@@ -106,6 +112,7 @@ local function pdus_of(conn, pinfo)
 				direct(conn, pdu, pinfo)
 				pdu.place = inside and before.place + 1 or 1
 				pdu.before_related = before and before.related
+				pdu.before = inside and before or nil
 				pdu.after_create = inside and (before.command ==
 					CREATE or before.after_create)
 				pdu.seal = not inside and seal or nil
@@ -120,14 +127,22 @@ local function pdus_of(conn, pinfo)
 		end
 	end
 	conn.whole = conn.whole and not seal
+	conn.blind = conn.blind or seal ~= nil
 	return list
+end
+
+-- Whether a frame ends its TCP connection.
+local function ends()
+	local fin, reset = tcp_fin(), tcp_reset()
+	return fin and fin.value or reset and reset.value
 end
 
 -- The connection of a frame; one over QUIC only when it carries SMB.
 local function connection_of_frame()
 	local stream, quic = tcp_stream(), quic_connection()
 	if stream then
-		return smb2_pdu() and connection_of(stream.value)
+		return smb2_pdu() and connection_of(stream.value) or
+			ends() and connections[stream.value]
 	elseif quic and (smb2_pdu() or smb1_command() or
 		connections["quic" .. quic.value]) then
 		local conn = connection_of("quic" .. quic.value)
@@ -149,6 +164,11 @@ local function judge_frame(pinfo)
 		for _, pdu in ipairs(pdus_of(conn, pinfo)) do
 			judge_pdu(conn, pdu, pinfo.number, found)
 		end
+		for _, ending in ipairs(not conn.ended and ends() and
+			endings or {}) do
+			ending(conn, pinfo.number)
+		end
+		conn.ended = conn.ended or ends()
 		table.sort(found, function(a, b) return a.id < b.id end)
 	end
 	return found
@@ -157,10 +177,13 @@ end
 function proto.init()
 	connections, verdicts, totals = {}, {}, {}
 	handles = {}
+	for _, reset in ipairs(resets) do
+		reset()
+	end
 end
 
 function proto.dissector(tvb, pinfo, tree)
-	if smb2_pdu() == nil and quic_connection() == nil then
+	if smb2_pdu() == nil and quic_connection() == nil and not ends() then
 		return
 	end
 	local found = verdicts[pinfo.number] or judge_frame(pinfo)
@@ -171,7 +194,13 @@ function proto.dissector(tvb, pinfo, tree)
 			show(subtree, verdict)
 		end
 		for _, told in ipairs(found.notes) do
-			subtree:add(told.field, told.text):set_generated()
+			local text = told.text
+			if type(text) == "function" then
+				text = text()
+			end
+			if text then
+				subtree:add(told.field, text):set_generated()
+			end
 		end
 	end
 end
@@ -192,6 +221,9 @@ local function print_report()
 		local total = totals[id]
 		print(string.format("%-20s %-6s %5d times, first in frame %d",
 			id, total.who, total.count, total.frame))
+	end
+	for _, summary in ipairs(summaries) do
+		summary()
 	end
 end
 

@@ -5,7 +5,8 @@
 
 -- The checks. Each looks at one PDU of a connection; bad(condition, rule,
 -- text, ...) reports when the condition holds. Who broke the rule is known by
--- direction. A rule without its area is one of CORE.
+-- direction; blame(who, condition, ...) names somebody else than the sender.
+-- A rule without its area is one of CORE.
 
 local both, requests, responses = {}, {}, {}
 
@@ -28,10 +29,23 @@ local function also(table, command, judge)
 	end
 end
 
--- What a frame shows beside broken rules: a field, its text.
+-- What a frame shows beside broken rules: a field, its text. A text that is a
+-- function is asked when the frame is shown: by then later frames may be known,
+-- as they are in Wireshark and in `tshark -2`. nil shows nothing.
 local fields = {}
 local function field(name, title)
 	fields[#fields + 1] = ProtoField.string("smb3x." .. name, title)
+	return fields[#fields]
+end
+
+local function frame_field(name, title, kind)
+	fields[#fields + 1] = ProtoField.framenum("smb3x." .. name, title,
+		base.NONE, kind)
+	return fields[#fields]
+end
+
+local function number_field(name, title)
+	fields[#fields + 1] = ProtoField.uint32("smb3x." .. name, title)
 	return fields[#fields]
 end
 
@@ -40,6 +54,10 @@ local function tell(pdu, what, text, ...)
 	pdu.notes[#pdu.notes + 1] = {field = what,
 		text = select("#", ...) > 0 and text:format(...) or text}
 end
+
+-- What an area forgets when a capture is read anew; what it does when a
+-- connection ends; what it adds to the table at the end.
+local resets, endings, summaries = {}, {}, {}
 
 -- The rules that an area's files judge: a group and its numbers per line.
 local judged = {}
@@ -53,5 +71,5 @@ local function judges(area, severity, rules)
 	end
 end
 
--- What the parts of area PSX share.
-local posix = {}
+-- What the parts of area PSX share, and those of LEASE and DIRL.
+local posix, caching = {}, {}

@@ -16,6 +16,8 @@ local bit = bit or bit32
 local proto = Proto("smb3x", "SMB3 rules (smb3x)")
 local smb2_pdu = Field.new("smb2")
 local tcp_stream = Field.new("tcp.stream")
+local tcp_fin = Field.new("tcp.flags.fin")
+local tcp_reset = Field.new("tcp.flags.reset")
 local smb1_command = Field.new("smb.cmd")
 local quic_connection = Field.new("quic.connection.number")
 
@@ -123,6 +125,39 @@ local function parse_header(range, secure)
 	pdu.async_id = pdu.async and u64(pdu, 32)
 	pdu.unsolicited = pdu.message_id == "ffffffffffffffff"
 	return pdu
+end
+
+-- The negotiate contexts that begin at an offset: kind, where the data is, its
+-- length. Ends before one that is cut short.
+local function negotiate_list(pdu, at, count)
+	return function()
+		local size = count > 0 and has(pdu, at, 8) and u16(pdu, at + 2)
+		if not size or not has(pdu, at, 8 + size) then
+			return nil
+		end
+		local data = at + 8
+		local kind = u16(pdu, at)
+		count, at = count - 1, data + math.ceil(size / 8) * 8
+		return kind, data, size
+	end
+end
+
+-- The create contexts of a CREATE message: tag in hexadecimal, where the data
+-- is, its length.
+local function create_list(pdu, at, size)
+	local stop = at + size
+	return function()
+		if size == 0 or at + 16 > stop or not has(pdu, at, 16) then
+			return nil
+		end
+		local name, length = at + u16(pdu, at + 4), u16(pdu, at + 6)
+		local tag = has(pdu, name, length) and length > 0 and
+			pdu.range(name, length):bytes():tohex(true) or ""
+		local data, bytes = at + u16(pdu, at + 10), u32(pdu, at + 12)
+		local step = u32(pdu, at)
+		at = step > 0 and at + step or stop
+		return tag, data, bytes
+	end
 end
 
 local function is_failure(status)

@@ -103,19 +103,14 @@ end
 
 local function tags(pdu, at, count)
 	local found = {n = 0}
-	for _ = 1, count do
-		local size = has(pdu, at, 8) and u16(pdu, at + 2)
-		if not size or not has(pdu, at, 8 + size) then
-			break
-		end
-		if u16(pdu, at) == POSIX_EXTENSIONS then
+	for kind, data, size in negotiate_list(pdu, at, count) do
+		if kind == POSIX_EXTENSIONS then
 			found.n, found.size = found.n + 1, size
-			for i = at + 8, at + 8 + size - 16, 16 do
+			for i = data, data + size - 16, 16 do
 				found[pdu.range(i, 16):bytes():tohex(true)] =
 					true
 			end
 		end
-		at = at + 8 + math.ceil(size / 8) * 8
 	end
 	return found
 end
@@ -168,22 +163,11 @@ end)
 -- The POSIX contexts of a CREATE request or response and what goes with them.
 local function create_contexts(pdu, at, size)
 	local found = {n = 0}
-	local stop = at + size
-	while size > 0 and at + 16 <= stop and has(pdu, at, 16) do
-		local name, length = at + u16(pdu, at + 4), u16(pdu, at + 6)
-		local tag = has(pdu, name, length) and length > 0 and
-			pdu.range(name, length):bytes():tohex(true)
+	for tag, data, bytes in create_list(pdu, at, size) do
 		if tag == TAG then
-			found.n = found.n + 1
-			found.at = at + u16(pdu, at + 10)
-			found.size = u32(pdu, at + 12)
+			found.n, found.at, found.size = found.n + 1, data, bytes
 		end
 		found.reconnect = found.reconnect or RECONNECT[tag]
-		local next_at = u32(pdu, at)
-		if next_at == 0 then
-			break
-		end
-		at = at + next_at
 	end
 	return found
 end

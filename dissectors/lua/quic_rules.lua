@@ -26,15 +26,10 @@ end
 
 -- Flags of SMB2_TRANSPORT_CAPABILITIES; nil without that context.
 local function transport_flags(pdu, at, count)
-	for _ = 1, count do
-		local size = has(pdu, at, 8) and u16(pdu, at + 2)
-		if not size or not has(pdu, at, 8 + size) then
-			break
+	for kind, data, size in negotiate_list(pdu, at, count) do
+		if kind == TRANSPORT_CAPABILITIES then
+			return size >= 4 and u32(pdu, data) or 0
 		end
-		if u16(pdu, at) == TRANSPORT_CAPABILITIES then
-			return size >= 4 and u32(pdu, at + 8) or 0
-		end
-		at = at + 8 + math.ceil(size / 8) * 8
 	end
 end
 

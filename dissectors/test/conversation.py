@@ -166,20 +166,31 @@ class Pcap:
                                101)
         self.sequence = {}
         self.frames = 0
+        self.starts = []
+        self.time = None  # else a second for each frame
 
     def message(self, port, sender, payload):
-        payload = struct.pack(">I", len(payload)) + payload
+        self.segment(port, sender, struct.pack(">I", len(payload)) + payload)
+
+    def finish(self, port):
+        """The client ends the connection."""
+        self.segment(port, CLIENT, b"", 0x11)
+
+    def segment(self, port, sender, payload, flags=0x18):
         ports = (port, 445) if sender == CLIENT else (445, port)
         sequence = self.sequence.setdefault(port, [1000, 5000])
         tcp = struct.pack(">HHIIBBHHH", *ports, sequence[sender],
-                          sequence[1 - sender], 0x50, 0x18, 65535, 0, 0)
+                          sequence[1 - sender], 0x50, flags, 65535, 0, 0)
         sequence[sender] += len(payload)
         hosts = [b"\x0a\0\0\1", b"\x0a\0\0\2"]
         ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 40 + len(payload), 0, 0,
                          64, 6, 0, hosts[sender], hosts[1 - sender])
         frame = ip + tcp + payload
         self.frames += 1
-        self.out += struct.pack("<IIII", self.frames, 0, len(frame),
+        self.starts.append(len(self.out))
+        seconds = self.frames if self.time is None else self.time
+        self.out += struct.pack("<IIII", int(seconds),
+                                int(seconds % 1 * 1e6), len(frame),
                                 len(frame)) + frame
 
     def conversation(self, port, messages):

@@ -18,6 +18,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import commands  # noqa: E402
 import conversation as c  # noqa: E402
+import durables  # noqa: E402,F401  registers its plays
+import leases  # noqa: E402
 import unix  # noqa: E402
 
 PLUGIN = pathlib.Path(os.environ.get("PLUGIN", "build/smb3x.lua"))
@@ -287,7 +289,8 @@ def test_rule_is_found_broken(rule, judged_cases):
 
 
 def test_every_judged_rule_has_a_case():
-    assert set(judged()) == set(ALL) | set(ENCRYPTED) | set(QUIC)
+    assert set(judged()) == (set(ALL) | set(ENCRYPTED) | set(QUIC) |
+                             set(leases.CASES))
 
 
 def test_levels_and_actors_are_those_of_the_documents():
@@ -337,9 +340,13 @@ KNOWN = {
 }
 
 
-# What the clients in these captures do against rules of the extensions, once
-# or many times: Samba's tests send a st_mode with its type and share nothing,
-# and try what servers must refuse; Linux sends 0xffff for "no mode".
+# What the clients in these captures do against rules, once or many times.
+# Samba's tests send a st_mode with its type and share nothing, and try what
+# servers must refuse: two keys for a file, a wrong ParentLeaseKey or none,
+# contexts of version 1 in dialects 3.x, several durable ones at once, lock
+# sequences that are none. Linux sends 0xffff for "no mode", asks for durable
+# opens of version 1, gives both names of a file one key, and no ParentLeaseKey
+# to a file that it knows by another name.
 HABITS = {
     "posix-libsmb.pcapng": {
         "PSX-APPEND-0001", "PSX-CREATE-0002", "PSX-CREATE-0003",
@@ -349,8 +356,30 @@ HABITS = {
     "samba425-libsmb-posix-links.pcapng": {
         "PSX-CREATE-0004", "PSX-NEGOTIATE-0002"},
     "linux-7.2-cifs-posix.pcapng": {
+        "DIRL-CLIENT-0002", "LEASE-CLIENT-0010", "LEASE-CLIENT-0025",
         "PSX-CREATE-0003", "PSX-CREATE-0004", "PSX-CREATE-0005",
         "PSX-PATH-0002"},
+    "samba425-smb2-create-blob.pcapng": {
+        "LEASE-CLIENT-0025", "LEASE-CLIENT-0027"},
+    "samba425-smb2-hardlink.pcapng": {
+        "DIRL-CLIENT-0002", "DIRL-CLIENT-0003"},
+    "smb2-dirlease-rename.pcapng": {"DIRL-CLIENT-0002", "DIRL-CLIENT-0003"},
+    "smb2-dirlease-unlink_same_set_and_close.pcapng": {"LEASE-CLIENT-0011"},
+    "smb2-dirlease-v2_request.pcapng": {"DIRL-CLIENT-0002"},
+    "smb2-durable-v2-open-create-blob.pcapng": {"LEASE-CLIENT-0026"},
+    "smb2-durable-v2-open-open-lease.pcapng": {
+        "LEASE-CLIENT-0004", "LEASE-CLIENT-0027"},
+    "smb2-durable-v2-open-persistent-open-lease.pcapng": {
+        "LEASE-CLIENT-0004"},
+    "smb2-lease-v2_complex1.pcapng": {"LEASE-CLIENT-0011"},
+    "smb2-lock-replay_smb3_specification_durable.pcapng": {
+        "LEASE-CLIENT-0025", "LEASE-CLIENT-0042", "LEASE-CLIENT-0044"},
+    "smb2-persistent-open-directory-disconnect.pcapng": {
+        "LEASE-CLIENT-0002"},
+    "smb2-persistent-open-leaselevels.pcapng": {
+        "LEASE-CLIENT-0002", "LEASE-CLIENT-0004"},
+    "smb2-persistent-open-reconnect-contended-reconnect-contended.pcapng": {
+        "LEASE-CLIENT-0002"},
 }
 
 

@@ -1,0 +1,42 @@
+-- SPDX-License-Identifier: MIT
+--
+-- The lives of leases and durable opens in the table at the end.
+
+local function print_story(thing)
+	for _, event in ipairs(thing.story) do
+		print(("%10d  %s"):format(event.frame, event.text))
+	end
+end
+
+local function print_leases(life)
+	for _, held in ipairs(life.leases) do
+		print(("%sLease on %s \"%s\", version %d, key %s"):format(
+			held.number == 1 and "\n" or "", held.directory and
+			"directory" or "file", held.name, held.version,
+			held.key))
+		print_story(held)
+		if held.breaking then
+			print(("            the break of frame %d is not " ..
+				"acknowledged"):format(held.breaking.frame))
+		end
+	end
+end
+
+local function print_opens(life)
+	for _, open in ipairs(life.opens) do
+		if open.durable or open.resilient then
+			print(("\nOpen %d of \"%s\", %s%s"):format(open.number,
+				open.name, open.persistent_handle and
+				"persistent" or open.resilient and
+				"resilient" or "durable", open.timeout and
+				(" for %.1f s"):format(open.timeout / 1000) or
+				""))
+			print_story(open)
+		end
+	end
+end
+
+summaries[#summaries + 1] = function()
+	print_leases(caching.life)
+	print_opens(caching.life)
+end
