@@ -3,6 +3,7 @@
  * [MS-FSA] 2.1.5.10.4 */
 #include <errno.h>
 
+#include "engine/caching.h"
 #include "engine/ioctl_work.h"
 
 #define RESUME_KEY_SIZE 24
@@ -71,6 +72,7 @@ static void copy_end(struct request *req, uint32_t status)
 	uint64_t total = work->total;
 
 	if (total > 0 && !req->open->closing) {
+		req->open->written = true;
 		notify_modified(req->open, NOTIFY_SIZE | NOTIFY_LAST_WRITE);
 	}
 	if (!RULE(CORE_IOCTL_0019)) {
@@ -205,6 +207,13 @@ static uint32_t copy_check_access(
 	return STATUS_SUCCESS;
 }
 
+/* The target is written to. Nothing is held yet: afterwards all begins anew. */
+static bool copy_waits(struct request *req, void (*again)(struct request *req))
+{
+	return RULE(LEASE_BREAK_0038) &&
+	       caching_wait(req, MODEL_LEASE_REASON_WRITE, again);
+}
+
 void ioctl_copychunk(struct request *req)
 {
 	struct ioctl_work *work = req->work;
@@ -245,6 +254,9 @@ void ioctl_copychunk(struct request *req)
 		request_fail(req, status);
 		return;
 	}
+	if (copy.chunk_count && copy_waits(req, ioctl_copychunk)) {
+		return;
+	}
 	work->source = open_hold(source);
 	work->chunk_count = copy.chunk_count;
 	work->chunks = wire_list_of(&srv_copychunk_type, copy.chunks);
@@ -269,6 +281,7 @@ static void duplicate_done(struct files_op *op)
 		return;
 	}
 	if (op->result == 0) {
+		req->open->written = true;
 		notify_modified(req->open, NOTIFY_SIZE | NOTIFY_LAST_WRITE);
 	}
 	ioctl_end(req, op->result);
@@ -323,6 +336,9 @@ void ioctl_duplicate(struct request *req)
 	}
 	if (data.byte_count == 0 || !RULE(CORE_IOCTL_0021)) {
 		ioctl_end(req, 0);
+		return;
+	}
+	if (copy_waits(req, ioctl_duplicate)) {
 		return;
 	}
 	work->source = open_hold(source);

@@ -152,6 +152,9 @@ static void ioctl_ranges(struct request *req)
 
 static void zero_done(struct files_op *op)
 {
+	const struct request *req = op->ctx;
+
+	req->open->written |= op->result == 0;
 	ioctl_changed(op, NOTIFY_LAST_WRITE);
 }
 

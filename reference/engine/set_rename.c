@@ -12,8 +12,8 @@
 struct rename_work {
 	bool link, replace, stream;
 	size_t below; /* opens below the directory, see caching_break_below() */
-	bool replaces, enters;  /* has waited for that */
-	struct wire_view utf16; /* the new name as it came */
+	bool moves, replaces, enters; /* has waited for that */
+	struct wire_view utf16;       /* the new name as it came */
 	struct file_name name;
 	char from[LIMIT_PATH];
 };
@@ -333,6 +333,7 @@ static bool rename_waits(struct request *req)
 		       ? caching_break_below(open, &work->below)
 		       : NULL;
 	if (file) {
+		work->moves = true;
 		return rename_wait_for(req, file);
 	}
 	file = open->posix ? NULL : rename_target(req);
@@ -353,7 +354,7 @@ static uint32_t rename_waited_in_vain(const struct request *req)
 {
 	const struct rename_work *work = req->work;
 
-	if ((work->below && !RULE(DIRL_RENAME_0006)) ||
+	if ((work->moves && !RULE(DIRL_RENAME_0006)) ||
 		(work->replaces && !RULE(LEASE_BREAK_0037))) {
 		return STATUS_ACCESS_DENIED;
 	}
