@@ -784,7 +784,7 @@ static int mem_run_data(struct mem_share *share, struct files_op *op)
 		mem_changed(share, op->node);
 		return 0;
 	case FILES_ALLOCATE:
-		return op->offset > share->capacity - share->used ? -ENOSPC : 0;
+		return mem_data_reserve(mem_data_of(op->node), op->offset);
 	case FILES_ZERO:
 		mem_data_zero(mem_data_of(op->node), op->offset, op->size);
 		mem_changed(share, op->node);

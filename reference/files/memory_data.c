@@ -44,8 +44,15 @@ static void mem_data_drop(struct mem_data *data, size_t from, size_t to)
 	data->count -= to - from;
 }
 
+static void mem_data_release(struct mem_data *data)
+{
+	*data->used -= (uint64_t)data->reserved * MEM_CHUNK;
+	data->reserved = 0;
+}
+
 void mem_data_finish(struct mem_data *data)
 {
+	mem_data_release(data);
 	mem_data_drop(data, 0, data->count);
 	free(data->chunks);
 	data->chunks = NULL;
@@ -54,7 +61,24 @@ void mem_data_finish(struct mem_data *data)
 
 uint64_t mem_data_allocation(const struct mem_data *data)
 {
-	return (uint64_t)data->count * MEM_CHUNK;
+	return (uint64_t)(data->count + data->reserved) * MEM_CHUNK;
+}
+
+int mem_data_reserve(struct mem_data *data, uint64_t size)
+{
+	uint64_t chunks = size / MEM_CHUNK + (size % MEM_CHUNK != 0);
+	uint64_t more;
+
+	if (chunks <= data->count + data->reserved) {
+		return 0;
+	}
+	more = chunks - data->count - data->reserved;
+	if (more > (data->limit - *data->used) / MEM_CHUNK) {
+		return -ENOSPC;
+	}
+	data->reserved += more;
+	*data->used += more * MEM_CHUNK;
+	return 0;
 }
 
 size_t mem_data_read(const struct mem_data *data, uint64_t offset,
@@ -95,7 +119,7 @@ static int mem_data_chunk(
 		*ret_bytes = data->chunks[i].bytes;
 		return 0;
 	}
-	if (*data->used + MEM_CHUNK > data->limit) {
+	if (data->reserved == 0 && *data->used + MEM_CHUNK > data->limit) {
 		return -ENOSPC;
 	}
 	if (data->count == data->cap) {
@@ -116,7 +140,11 @@ static int mem_data_chunk(
 		(data->count - i) * sizeof *data->chunks);
 	data->chunks[i] = (struct mem_chunk){index, bytes};
 	data->count++;
-	*data->used += MEM_CHUNK;
+	if (data->reserved > 0) {
+		data->reserved--;
+	} else {
+		*data->used += MEM_CHUNK;
+	}
 	*ret_bytes = bytes;
 	return 0;
 }
@@ -174,6 +202,9 @@ void mem_data_zero(struct mem_data *data, uint64_t offset, uint64_t n)
 
 void mem_data_truncate(struct mem_data *data, uint64_t size)
 {
+	if (size <= data->size) {
+		mem_data_release(data);
+	}
 	if (size < data->size) {
 		uint64_t keep = size / MEM_CHUNK + (size % MEM_CHUNK != 0);
 

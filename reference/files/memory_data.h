@@ -18,6 +18,7 @@ struct mem_chunk {
 struct mem_data {
 	struct mem_chunk *chunks; /* sorted by index */
 	size_t count, cap;
+	size_t reserved; /* chunks that are accounted for and not there yet */
 	uint64_t size;
 	uint64_t *used; /* the share's account of chunk bytes */
 	uint64_t limit;
@@ -26,6 +27,8 @@ struct mem_data {
 void mem_data_init(struct mem_data *data, uint64_t *used, uint64_t limit);
 void mem_data_finish(struct mem_data *data);
 uint64_t mem_data_allocation(const struct mem_data *data);
+/* So many bytes are allocated, now or when they are written; -ENOSPC. */
+int mem_data_reserve(struct mem_data *data, uint64_t size);
 /* Bytes read, 0 at the end of the file. */
 size_t mem_data_read(const struct mem_data *data, uint64_t offset,
 	uint8_t *ret_bytes, size_t n);

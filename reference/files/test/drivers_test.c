@@ -128,6 +128,32 @@ static void test_holes(void **state)
 	shut(w, a);
 }
 
+static void test_room(void **state)
+{
+	struct world *w = *state;
+	struct files_node *a = make(w, "room", FILES_FILE);
+	struct files_op *op = fresh(w, a);
+
+	op->offset = 1 << 20;
+	assert_int_equal(run(w, FILES_ALLOCATE), 0);
+	stat_of(w, a);
+	assert_int_equal(w->op.stat.size, 0);
+	assert_true(w->op.stat.allocation >= 1 << 20);
+	put(w, a, 0, "start");
+	stat_of(w, a);
+	assert_int_equal(w->op.stat.size, 5);
+	assert_true(w->op.stat.allocation >= 1 << 20);
+	fresh(w, a)->offset = 5;
+	assert_int_equal(run(w, FILES_ALLOCATE), 0);
+	fresh(w, a)->offset = 4;
+	assert_int_equal(run(w, FILES_TRUNCATE), 0);
+	stat_of(w, a);
+	assert_true(w->op.stat.allocation < 1 << 20);
+	fresh(w, a)->offset = UINT64_MAX / 4;
+	assert_true(run(w, FILES_ALLOCATE) < 0);
+	shut(w, a);
+}
+
 static void test_attributes(void **state)
 {
 	struct world *w = *state;
@@ -569,6 +595,7 @@ int main(void)
 		BOTH(test_open),
 		BOTH(test_data),
 		BOTH(test_holes),
+		BOTH(test_room),
 		BOTH(test_attributes),
 		BOTH(test_blobs),
 		BOTH(test_eas),
