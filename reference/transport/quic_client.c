@@ -131,6 +131,21 @@ static void arm(struct quic_client *client)
 	timerfd_settime(client->timer, TFD_TIMER_ABSTIME, &time, NULL);
 }
 
+/* Nobody is there. Of a network anybody can say so, and a connection does not
+ * believe it. Of a socket on this machine it is true for good; and the kernel
+ * throws away what the server sent last, its good-bye among it. */
+static void judge_error(struct quic_client *client, int error)
+{
+	bool local = client->server.ss_family == AF_UNIX;
+
+	if (error == ECONNREFUSED && !quic_ep_is_ready(client->ep)) {
+		client->refused = true;
+	} else if (local && (error == ECONNREFUSED || error == ENOTCONN ||
+				    error == ECONNRESET)) {
+		quic_ep_lose(client->ep, "its socket is gone");
+	}
+}
+
 /* How much of a batch goes with one call; a message with its size of packets
  * when the kernel cuts it up. */
 static size_t send_some(
@@ -159,9 +174,7 @@ static size_t send_some(
 	if (errno == EINTR) {
 		return 0;
 	}
-	if (errno == ECONNREFUSED && !quic_ep_is_ready(client->ep)) {
-		client->refused = true;
-	}
+	judge_error(client, errno);
 	if ((errno == EIO || errno == EINVAL) && vec.iov_len > segment) {
 		client->offload = false;
 		return 0;
@@ -229,11 +242,8 @@ static void read_packets(struct quic_client *client)
 	for (unsigned int i = 0; i < READ_ROUNDS; i++) {
 		ssize_t n = read_some(client, &segment);
 
-		if (n < 0 && errno == ECONNREFUSED &&
-			!quic_ep_is_ready(client->ep)) {
-			client->refused = true;
-		}
 		if (n < 0) {
+			judge_error(client, errno);
 			return;
 		}
 		for (size_t at = 0; at < (size_t)n; at += size) {

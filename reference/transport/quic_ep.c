@@ -86,6 +86,11 @@ static void leave_silently(
 	quic_ep_over(ep, kind, 0, text);
 }
 
+void quic_ep_lose(struct quic_ep *ep, const char *text)
+{
+	leave_silently(ep, QUIC_END_DROPPED, text);
+}
+
 static void peer_closed(struct quic_ep *ep)
 {
 	ngtcp2_ccerr error;

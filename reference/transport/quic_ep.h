@@ -184,6 +184,8 @@ void quic_ep_hold(struct quic_ep *ep, bool hold);
 void quic_ep_consumed(struct quic_ep *ep, int64_t stream, size_t n);
 /* With flush, after the peer has acknowledged what was sent, or gave up. */
 void quic_ep_close(struct quic_ep *ep, uint64_t code, bool flush, uint64_t now);
+/* Nobody is there any more to be told: it is over at once, dropped. */
+void quic_ep_lose(struct quic_ep *ep, const char *text);
 
 /* What SMB does not do, for tests: other streams, bytes without frames, ends
  * of streams, key updates, another path, a close of the transport's kind. */

@@ -385,6 +385,31 @@ def test_a_local_socket_carries_it(start, tmp_path):
                    '--unix', str(path))
 
 
+def test_the_end_of_a_local_server_is_noticed(start, tmp_path):
+    """At once, whatever it still said: the kernel throws that away when its
+    reader sends first."""
+    path = tmp_path / 'socket'
+    start('--listen', f'quic-unix:{path}')
+    server = start.running.pop()
+    client = subprocess.Popen(
+        [SMB3X, '-q', '--transport', 'quic', '--insecure', '--unix',
+         str(path), 'run', 'smb://tester:secret@localhost/data'],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    client.stdin.write('mkdir a\n')
+    client.stdin.flush()
+    end = time.monotonic() + 10
+    while not (tmp_path / 'share' / 'a').exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    server.kill()
+    server.wait(10)
+    server.stdout.close()
+    begin = time.monotonic()
+    _, said = client.communicate('mkdir b\n', timeout=90)
+    assert client.returncode != 0
+    assert time.monotonic() - begin < 5, said
+
+
 def test_tcp_and_quic_at_one_port(start, tmp_path):
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(('127.0.0.1', 0))
