@@ -17,10 +17,18 @@ peers: peers-stable
 	conformance/peers/linux-guest prepare $(PEERS)/sid $(PEERS)/guest
 
 # What tortures a file system, also in a guest that has no libraries.
-torture: $(OUT)/peers/torture
+torture: $(OUT)/peers/torture $(OUT)/peers/caching
 TORTURE_OBJ = $(call obj,$(wildcard conformance/peers/torture/*.c))
 ALL_OBJ += $(TORTURE_OBJ)
 $(OUT)/peers/torture: $(TORTURE_OBJ)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $^
+
+# What two caching mounts of a guest are driven with.
+CACHING_OBJ = $(call obj,$(wildcard conformance/peers/caching/*.c))
+ALL_OBJ += $(CACHING_OBJ)
+$(OUT)/peers/caching: $(CACHING_OBJ)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $^
@@ -35,7 +43,7 @@ check-peers-scripts:
 	@echo "  CHECK shellcheck"
 	@shellcheck tools/setup/install .ci/run $(addprefix conformance/peers/,\
 	  samba-chroot samba-start samba-stop in-chroot linux-guest interop \
-	  guest/init guest/client guest/ksmbd guest/torture)
+	  guest/init guest/client guest/ksmbd guest/torture guest/caching)
 
 CHECKS += check-peers-scripts
 
