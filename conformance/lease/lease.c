@@ -203,7 +203,7 @@ static struct smb2_lease_break_notification body_of(const struct reply *r)
 bool check_break(struct test *t, struct lease *lease, uint32_t to,
 	enum break_ack ack, enum rule_id rule)
 {
-	struct reply *r = peer_notification(lease->peer, REPLY_TIMEOUT_MS);
+	struct reply *r = peer_notification(lease->peer, BREAK_MS);
 	struct smb2_lease_break_notification b;
 	bool good;
 
@@ -304,7 +304,7 @@ struct file *need_oplock(struct peer *peer, const char *path, uint8_t level,
 bool check_oplock_break(
 	struct test *t, struct file *file, uint8_t level, enum rule_id rule)
 {
-	struct reply *r = peer_notification(file->peer, REPLY_TIMEOUT_MS);
+	struct reply *r = peer_notification(file->peer, BREAK_MS);
 	struct smb2_oplock_break_notification b;
 	bool good;
 

@@ -41,6 +41,8 @@
 /* Less than a server waits for an acknowledgment, even one that is told to be
  * quick; on a busy machine an answer may take as long. */
 #define AT_ONCE_MS 3000
+/* For a break, which nothing is waited for before. */
+#define BREAK_MS 5000
 /* Longer than servers wait for an acknowledgment (35 seconds). */
 #define BREAK_TIMEOUT_MS 50000
 

@@ -71,7 +71,8 @@ CONF_TABLE(lease, acknowledged, ack_rows,
 	if (m->answer == MODEL_ACKNOWLEDGE_ANSWER_ACCEPTED) {
 		rule_field(t, r, SMB2_OPLOCK_BREAK_NOTIFICATION_F_OPLOCK_LEVEL,
 			oplock_level(m->becomes), rule);
-	} else {
+	}
+	if (r->status != STATUS_SUCCESS) {
 		file_close(f);
 	}
 	need_ok(t, peer_wait(open));

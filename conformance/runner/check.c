@@ -43,8 +43,8 @@ static const char usage[] =
 	"                       probe print JSON when --json is the last word\n"
 	"  --report DIR         results.json, index.html, evidence of "
 	"failures\n"
-	"  -j N                 tests at a time (default: processors, up to "
-	"8)\n"
+	"  -j N                 tests at a time (default: two per processor, "
+	"up to 8)\n"
 	"  --seed N             order and contents (default: random, printed)\n"
 	"  --repeat N           run every test N times; FLAKY if they differ\n"
 	"  --time-scale X       multiply every waiting time\n"
@@ -292,9 +292,9 @@ static struct options parse(int argc, char **argv)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct options o = {
-		.jobs = cpus < 1   ? 1
-			: cpus > 8 ? 8
-				   : (unsigned int)cpus,
+		.jobs = cpus < 1   ? 2
+			: cpus > 4 ? 8
+				   : 2 * (unsigned int)cpus,
 		.repeat = 1,
 		.time_scale = 1,
 	};

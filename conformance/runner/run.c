@@ -18,7 +18,7 @@
 
 #define JOBS_MAX 64
 /* More tests that may run beside the jobs, if they only wait. */
-#define WAITING_MAX 4
+#define WAITING_MAX 8
 
 enum phase { PHASE_SANITY, PHASE_TOGETHER, PHASE_ALONE, PHASE_COUNT };
 
