@@ -76,7 +76,7 @@ bool cache_keep(struct smb3x_file *file)
 {
 	struct smb3x *share = file->share;
 	const struct lane *lane = &share->lanes[file->lane];
-	const int harmless = O_NOFOLLOW | O_CLOEXEC | CACHE_OWN;
+	const int harmless = O_NOFOLLOW | O_CLOEXEC | O_DIRECTORY | CACHE_OWN;
 	if (share->options.cache == SMB3X_CACHE_OFF || file->lease == NULL ||
 		!lease_has(file->lease, SMB2_LEASE_HANDLE_CACHING) ||
 		file->lease->path == NULL || file->changed || file->lost ||

@@ -11,14 +11,15 @@
 #include "client/lane.h"
 #include "client/open.h"
 
-/* A server that gives no lease so often is not asked any more. */
-#define REFUSED_MAX 16
+/* How long attributes are believed. */
+#define ATTR_MS 1000
 
 static bool is_possible(const struct client_tree *tree)
 {
 	const struct smb3x *share = lane_of(tree->client)->share;
 	return share->options.cache != SMB3X_CACHE_OFF &&
-	       tree->client->options.leases && share->refused < REFUSED_MAX &&
+	       lane_keeps(lane_of(tree->client)) &&
+	       share->refused < SHARE_REFUSED_MAX &&
 	       create_can_lease_directories(tree->client);
 }
 
@@ -36,46 +37,95 @@ static struct lease *find_parent(struct smb3x *share, const char *path)
 		       : NULL;
 }
 
-/* The lease of a path as it was given; under the lock, which is kept. */
-static struct lease *lock_given(struct smb3x *share, const char *path)
+static bool is_fresh(const struct smb3x *share, uint64_t when)
 {
-	struct path_walk walk = {.posix = share->posix};
-	struct lease *lease = NULL;
-	int error = path_begin(&walk, path);
-	pthread_mutex_lock(&share->lock);
-	if (error == 0) {
-		lease = lease_find(share, walk.path);
-		path_finish(&walk);
-	}
-	return lease != NULL && lease_has(lease, SMB2_LEASE_READ_CACHING)
-		       ? lease
-		       : NULL;
+	unsigned int most = share->options.attr_ms;
+	return listing_now() - when < (most == 0 ? ATTR_MS : most);
 }
 
-bool known_stat(
+/* Links and special files have more to be asked for than attributes; of a file
+ * with several names, what is done by another breaks no lease of this one. */
+static bool is_common(const struct smb3x_stat *stat)
+{
+	return (S_ISDIR(stat->mode) && stat->nlink > 0) ||
+	       (S_ISREG(stat->mode) && stat->nlink == 1);
+}
+
+/* By the lease of the object. */
+static bool tell_stat(
 	struct smb3x *share, const char *path, struct smb3x_stat *ret_stat)
 {
-	const struct lease *lease = lock_given(share, path);
-	bool known = lease != NULL && lease->stat_known;
-	if (known) {
-		const struct lease *parent = find_parent(share, lease->path);
-		known = parent != NULL &&
-			parent->breaks == lease->parent_breaks;
+	const struct lease *lease = lease_find(share, path);
+	if (lease == NULL || !lease->stat_known ||
+		!lease_has(lease, SMB2_LEASE_READ_CACHING) ||
+		!is_fresh(share, lease->stat_when)) {
+		return false;
 	}
-	if (known) {
-		*ret_stat = lease->stat;
-	}
-	pthread_mutex_unlock(&share->lock);
-	return known;
+	const struct lease *parent = find_parent(share, path);
+	*ret_stat = lease->stat;
+	return parent != NULL && parent->breaks == lease->parent_breaks;
 }
 
-struct listing *known_listing(struct smb3x *share, const char *path)
+/* By the lease of the directory: 0, -ENOENT, or -EAGAIN when it does not tell.
+ * Exact names alone can be said to be missing. */
+static int tell_entry(
+	struct smb3x *share, const char *path, struct smb3x_stat *ret_stat)
 {
-	struct lease *lease = lock_given(share, path);
-	struct listing *listing = lease == NULL || lease->listing == NULL
-					  ? NULL
-					  : listing_use(lease->listing);
+	struct lease *parent = find_parent(share, path);
+	if (parent == NULL || parent->listing == NULL || !share->posix) {
+		return -EAGAIN;
+	}
+	size_t n = path_parent(path, strlen(path));
+	if (!listing_find(parent->listing, path + n + (n > 0), ret_stat)) {
+		return -ENOENT;
+	}
+	return is_fresh(share, listing_when(parent->listing)) &&
+			       is_common(ret_stat)
+		       ? 0
+		       : -EAGAIN;
+}
+
+int known_stat(
+	struct smb3x *share, const char *path, struct smb3x_stat *ret_stat)
+{
+	struct path_walk walk = {.posix = share->posix};
+	struct smb3x_stat stat;
+	int result = -EAGAIN;
+	if (share->options.cache == SMB3X_CACHE_OFF ||
+		path_begin(&walk, path) < 0) {
+		return -EAGAIN;
+	}
+	pthread_mutex_lock(&share->lock);
+	if (*walk.path != '\0') {
+		result = tell_stat(share, walk.path, &stat)
+				 ? 0
+				 : tell_entry(share, walk.path, &stat);
+	}
 	pthread_mutex_unlock(&share->lock);
+	path_finish(&walk);
+	if (result == 0) {
+		*ret_stat = stat;
+	}
+	return result;
+}
+
+struct listing *known_listing(
+	struct smb3x *share, const char *path, uint64_t age_ms)
+{
+	struct path_walk walk = {.posix = share->posix};
+	struct listing *listing = NULL;
+	if (path_begin(&walk, path) < 0) {
+		return NULL;
+	}
+	pthread_mutex_lock(&share->lock);
+	struct lease *lease = lease_find(share, walk.path);
+	if (lease != NULL && lease->listing != NULL &&
+		lease_has(lease, SMB2_LEASE_READ_CACHING) &&
+		listing_now() - listing_when(lease->listing) < age_ms) {
+		listing = listing_use(lease->listing);
+	}
+	pthread_mutex_unlock(&share->lock);
+	path_finish(&walk);
 	return listing;
 }
 
@@ -175,17 +225,11 @@ static void remember_stat(const struct smb3x_file *file, uint64_t changes,
 		lease->changes == changes && parent != NULL &&
 		parent->breaks == breaks) {
 		lease->stat = *stat;
+		lease->stat_when = listing_now();
 		lease->stat_known = true;
 		lease->parent_breaks = breaks;
 	}
 	pthread_mutex_unlock(&file->share->lock);
-}
-
-/* Links and special files have more to be asked for than attributes; of a file
- * with several names, what is done by another breaks no lease of this one. */
-static bool is_common(const struct smb3x_stat *stat)
-{
-	return S_ISDIR(stat->mode) || (S_ISREG(stat->mode) && stat->nlink == 1);
 }
 
 int known_ask_stat(struct client_tree *tree, const char *path, bool follow,
@@ -217,6 +261,9 @@ int known_ask_stat(struct client_tree *tree, const char *path, bool follow,
 		own_close(tree, file);
 		*ret_stat = query.stat;
 		return 0;
+	}
+	if (asked == 0 && query.stat.nlink == 0) {
+		share_moved(tree, path, NULL); /* nobody told of that */
 	}
 	open_close(file);
 	return tree->client->broken ? -ECONNRESET

@@ -11,11 +11,12 @@
 
 #include "client/cache.h"
 
-/* From memory, by a path as it was given. */
-bool known_stat(
+/* From memory, by a path as it was given: 0, -ENOENT, or -EAGAIN: ask. */
+int known_stat(
 	struct smb3x *share, const char *path, struct smb3x_stat *ret_stat);
-/* With one use; NULL: ask. */
-struct listing *known_listing(struct smb3x *share, const char *path);
+/* With one use, and no older; NULL: ask. */
+struct listing *known_listing(
+	struct smb3x *share, const char *path, uint64_t age_ms);
 
 /* From the server, and remembered if that is allowed; by whom has the lane. */
 int known_ask_stat(struct client_tree *tree, const char *path, bool follow,

@@ -27,20 +27,25 @@ void lane_wake(struct lane *lane)
 	(void)!write(lane->owner.wake_fd, &once, sizeof(once));
 }
 
+bool lane_keeps(const struct lane *lane)
+{
+	const struct smb3x *share = lane->share;
+	return share->lane_count == 1 || lane != &share->lanes[0];
+}
+
 static void set_options(struct lane *lane, struct client_options *options)
 {
 	const struct smb3x *share = lane->share;
 	const struct smb3x_options *o = &share->options;
 	const struct target *t = &share->target;
-	bool keeps = share->lane_count == 1 || lane != &share->lanes[0];
 	*options = share->dial;
 	options->host = t->host;
 	options->port = t->port_given ? t->port : NULL;
 	options->user = t->user != NULL ? t->user : o->user;
 	options->password = t->password != NULL ? t->password : o->password;
-	options->leases = keeps && (o->cache != SMB3X_CACHE_OFF ||
-					   o->durable != SMB3X_DURABLE_OFF);
-	options->guid = keeps ? share->guid : NULL;
+	options->leases =
+		o->cache != SMB3X_CACHE_OFF || o->durable != SMB3X_DURABLE_OFF;
+	options->guid = lane_keeps(lane) ? share->guid : NULL;
 	options->previous_session = lane->session;
 }
 

@@ -15,6 +15,8 @@
  * a ClientGuid of its own, since Samba serves one such by one process.
  */
 struct lane *lane_take(struct smb3x *share, unsigned int how);
+/* Whether it may keep open files and have leases. */
+bool lane_keeps(const struct lane *lane);
 /* This very lane, whoever has it. */
 void lane_take_this(struct lane *lane);
 void lane_give_back(struct lane *lane);

@@ -50,6 +50,7 @@ struct lease *lease_use(struct smb3x *share, const char *path)
 	}
 	struct lease **bucket = bucket_of(share, path);
 	lease->share = share;
+	lease->breaks = ++share->leases_made << 32; /* not as one before */
 	lease->path = copy;
 	lease->uses = 1;
 	lease->next = *bucket;

@@ -36,6 +36,7 @@ struct lease {
 	bool stat_known;
 	uint64_t parent_breaks; /* of the directory, when it was asked */
 	struct smb3x_stat stat;
+	uint64_t stat_when; /* listing_now() */
 	struct listing *listing;
 };
 

@@ -15,6 +15,12 @@ void listing_leave(struct listing *listing);
 void listing_clear(struct listing *listing);
 int listing_add(struct listing *listing, const char *name,
 	const struct smb3x_stat *stat);
+/* When it was asked for, in ms of a clock that only goes on. */
+uint64_t listing_when(const struct listing *listing);
+uint64_t listing_now(void);
+/* By one thread at a time. False: there is no such name. */
+bool listing_find(
+	struct listing *listing, const char *name, struct smb3x_stat *ret_stat);
 size_t listing_count(const struct listing *listing);
 void listing_entry(const struct listing *listing, size_t at,
 	struct smb3x_entry *ret_entry);

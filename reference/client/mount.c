@@ -20,7 +20,7 @@
 
 /* What the words say. */
 struct wishes {
-	bool foreground, read_only, devices, suid, local_locks;
+	bool foreground, read_only, devices, suid, local_locks, no_cache;
 	double timeout;
 	unsigned int connections;
 	const char *passed[8]; /* to libfuse as they are */
@@ -90,7 +90,9 @@ static bool take_word(const char *option, struct wishes *w)
 	} flags[] = {{"ro", &w->read_only, true}, {"rw", &w->read_only, false},
 		{"dev", &w->devices, true}, {"nodev", &w->devices, false},
 		{"suid", &w->suid, true}, {"nosuid", &w->suid, false},
-		{"locallocks", &w->local_locks, true}};
+		{"locallocks", &w->local_locks, true},
+		{"cache", &w->no_cache, false},
+		{"nocache", &w->no_cache, true}};
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		if (strcmp(option, flags[i].name) == 0) {
 			*flags[i].flag = flags[i].value;
@@ -243,7 +245,6 @@ static int mount_share(struct invocation *call, const char *url,
 	}
 	*m = (struct mount){
 		.attr_timeout = w->timeout,
-		.entry_timeout = w->timeout,
 		.force_uid = w->force_uid,
 		.force_gid = w->force_gid,
 		.uid = w->uid,
@@ -252,6 +253,11 @@ static int mount_share(struct invocation *call, const char *url,
 	init_locks(m);
 	call->options.password = getenv("SMB3X_PASSWORD");
 	call->options.connections = w->connections;
+	call->options.attr_ms =
+		w->timeout == 0 ? 1 : (unsigned int)(w->timeout * 1000);
+	if (w->no_cache) {
+		call->options.cache = SMB3X_CACHE_OFF;
+	}
 	int error = share_connect(url, &call->dial, &call->options, &m->share);
 	struct smb3x_stat stat;
 	if (error == 0) {

@@ -13,7 +13,7 @@
 #include <fuse3/fuse_lowlevel.h>
 #include <pthread.h>
 
-#include "client/smb3x.h"
+#include "client/share.h"
 
 struct node;
 
@@ -55,7 +55,7 @@ struct node {
 struct mount {
 	struct smb3x *share;
 	const char *top; /* path of the root within the share */
-	double attr_timeout, entry_timeout;
+	double attr_timeout;
 	bool force_uid, force_gid;
 	uint32_t uid, gid;
 	uint64_t root_device;
@@ -121,6 +121,13 @@ void mount_lock_ops(struct fuse_lowlevel_ops *ops);
 /* Locks that end with a descriptor of a process, and with a file. */
 void mount_unlock_owner(struct mount *m, struct node *node, uint64_t owner);
 void mount_unlock_handle(struct mount *m, struct handle *handle);
+
+/* How long the kernel believes attributes and names: not at all where the
+ * library remembers them, which learns of each break. */
+static inline double mount_kernel_timeout(const struct mount *m)
+{
+	return share_caches(m->share) ? 0 : m->attr_timeout;
+}
 
 static inline void mount_changed(struct mount *m)
 {

@@ -37,7 +37,8 @@ static int read_stream(struct mount *m, struct node *node, struct stream *s)
 	pthread_rwlock_rdlock(&m->paths);
 	char *path = node_path(m, node, NULL, &error);
 	if (path != NULL) {
-		error = smb3x_opendir(m->share, path, &dir);
+		error = share_opendir(m->share, path,
+			(uint64_t)(m->attr_timeout * 1000), &dir);
 	}
 	free(path);
 	pthread_rwlock_unlock(&m->paths);
@@ -50,6 +51,9 @@ static int read_stream(struct mount *m, struct node *node, struct stream *s)
 	s->dir = dir;
 	s->changes = changes;
 	s->when = when;
+	if (dir != NULL) {
+		s->when = now() - (double)share_dir_age(dir) / 1000;
+	}
 	return 0;
 }
 
@@ -124,10 +128,10 @@ static size_t add_entry(
 	if (whole) {
 		struct node *node = node_meet(f->m, f->node, e->name, &e->stat);
 		entry.ino = node == NULL ? 0 : node_ino(f->m, node);
-		entry.attr_timeout = f->m->attr_timeout < f->left
-					     ? f->m->attr_timeout
+		entry.attr_timeout = mount_kernel_timeout(f->m) < f->left
+					     ? mount_kernel_timeout(f->m)
 					     : f->left;
-		entry.entry_timeout = f->m->entry_timeout;
+		entry.entry_timeout = mount_kernel_timeout(f->m);
 	}
 	return fuse_add_direntry_plus(f->req, at, room, e->name, &entry, next);
 }

@@ -111,8 +111,8 @@ int mount_reply_entry(struct mount *m, fuse_req_t req, struct node *parent,
 	}
 	struct fuse_entry_param entry = {
 		.ino = node_ino(m, node),
-		.attr_timeout = m->attr_timeout,
-		.entry_timeout = m->entry_timeout,
+		.attr_timeout = mount_kernel_timeout(m),
+		.entry_timeout = mount_kernel_timeout(m),
 	};
 	mount_stat(m, &stat, path, &entry.attr);
 	free(path);
@@ -168,7 +168,7 @@ static void reply_attr(struct mount *m, fuse_req_t req, struct node *node)
 	struct stat out;
 	mount_stat(m, &stat, path == NULL ? "" : path, &out);
 	free(path);
-	fuse_reply_attr(req, &out, m->attr_timeout);
+	fuse_reply_attr(req, &out, mount_kernel_timeout(m));
 }
 
 static void op_getattr(

@@ -16,7 +16,7 @@ static bool wants_lease(const struct client_tree *tree, const struct opening *o)
 	const struct client *client = tree->client;
 	const struct smb3x_options *options = &lane_of(client)->share->options;
 	bool cache = options->cache != SMB3X_CACHE_OFF;
-	return client->options.leases &&
+	return lane_keeps(lane_of(client)) && client->options.leases &&
 	       (o->directory ? cache && create_can_lease_directories(client)
 			     : (cache || o->durable) &&
 				       create_can_lease(client));
@@ -179,11 +179,27 @@ static int open_once(struct client_tree *tree, const char *path,
 	return 0;
 }
 
+/* After a replay that found a file and no open of ours: the first CREATE may
+ * have been done when nobody was there to have the file. */
+static int judge_collision(struct client_tree *tree, bool again,
+	const struct opening *o, int error)
+{
+	if (!again || o->how.disposition != FILE_CREATE ||
+		tree->client->status != STATUS_OBJECT_NAME_COLLISION) {
+		return error;
+	}
+	tree->client->status = 0;
+	return client_complain(tree->client, -ECONNRESET,
+		"the connection broke while the file was made: it is there "
+		"now, but perhaps it is somebody else's");
+}
+
 int open_file(struct client_tree *tree, const char *path, struct opening *o,
 	const struct posix_step *step, struct smb3x_file **ret_file,
 	int *ret_step)
 {
 	bool leased = wants_lease(tree, o);
+	bool again = o->asked;
 	int error = open_once(tree, path, o, step, ret_file, ret_step);
 	if (error < 0 && was_done(tree, o)) {
 		o->asked = false;
@@ -194,7 +210,7 @@ int open_file(struct client_tree *tree, const char *path, struct opening *o,
 		tree->client->status == STATUS_INVALID_PARAMETER) {
 		error = open_once(tree, path, o, step, ret_file, ret_step);
 	}
-	return error;
+	return judge_collision(tree, again, o, error);
 }
 
 void open_forget(struct smb3x_file *file)

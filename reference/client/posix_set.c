@@ -245,8 +245,9 @@ int posix_change_file(
 	return error;
 }
 
-/* FileRenameInformation and FileLinkInformation have one layout.
- * [MS-FSCC] 2.4.28.2, 2.4.42.2 */
+/* FileRenameInformation and FileLinkInformation have one layout, and no less
+ * than 24 bytes. [MS-FSCC] 2.4.28.2, 2.4.42.2 */
+#define SET_NAME_LEAST 24
 static int set_name(struct client_tree *tree, const char *from, uint32_t access,
 	uint8_t class, const char *to, bool replace)
 {
@@ -264,6 +265,9 @@ static int set_name(struct client_tree *tree, const char *from, uint32_t access,
 	struct wire_buf out = {.p = malloc(n + 64), .cap = n + 64};
 	error = out.p == NULL ? -ENOMEM
 			      : file_rename_information_encode(&info, &out);
+	while (error == 0 && out.n < SET_NAME_LEAST) { /* one letter */
+		out.p[out.n++] = 0;
+	}
 	if (error == 0) {
 		const struct posix_how how = {
 			.access = FILE_READ_ATTRIBUTES | access,

@@ -368,6 +368,8 @@ static int first_contact(struct smb3x *share)
 			lane->client->posix && !share->posix
 				? ", but not on this share"
 				: "");
+		share->caches = share->options.cache != SMB3X_CACHE_OFF &&
+				create_can_lease_directories(lane->client);
 		error = watch_begin(share);
 	}
 	lane_give_back(lane);
@@ -444,6 +446,12 @@ const char *smb3x_url_path(const struct smb3x *share)
 bool smb3x_has_posix(const struct smb3x *share)
 {
 	return share->posix;
+}
+
+bool share_caches(const struct smb3x *share)
+{
+	return share->caches && __atomic_load_n(&share->refused,
+					__ATOMIC_RELAXED) < SHARE_REFUSED_MAX;
 }
 
 unsigned int smb3x_reconnects(const struct smb3x *share)

@@ -12,6 +12,8 @@
 #include "client/target.h"
 
 #define SHARE_LANES_MAX 16
+/* A server that gives no lease so often is not asked any more. */
+#define SHARE_REFUSED_MAX 16
 
 struct lane {
 	struct smb3x *share;
@@ -33,7 +35,7 @@ struct smb3x {
 	struct smb3x_options options;
 	struct client_options dial; /* what options do not say */
 	char *texts;                /* owns the strings of options */
-	bool posix;                 /* as the first connection found */
+	bool posix, caches;         /* as the first connection found */
 	char description[160];
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -44,10 +46,11 @@ struct smb3x {
 	struct smb3x_file *files;  /* open, or kept */
 	struct lease *leases[256]; /* by path */
 	struct lease *nameless;    /* of objects that lost it */
-	unsigned int refused;      /* leases, in a row */
-	unsigned int kept;         /* files */
-	pthread_t watcher;         /* watch.c */
-	int watch_fd;              /* wakes it; eventfd(2) */
+	uint64_t leases_made;
+	unsigned int refused; /* leases, in a row */
+	unsigned int kept;    /* files */
+	pthread_t watcher;    /* watch.c */
+	int watch_fd;         /* wakes it; eventfd(2) */
 	bool watched, ending;
 };
 
@@ -132,6 +135,13 @@ int share_get(struct smb3x_file *file, uint64_t size, share_sink *sink,
 	share_progress *progress, void *ctx);
 int share_put(struct smb3x_file *file, share_source *source,
 	share_progress *progress, void *ctx);
+
+/* Whether the library remembers by leases what the server tells. */
+bool share_caches(const struct smb3x *share);
+/* From memory only what is no older, in ms. */
+int share_opendir(struct smb3x *share, const char *path, uint64_t age_ms,
+	struct smb3x_dir **ret_dir);
+uint64_t share_dir_age(const struct smb3x_dir *dir);
 
 /* As smb3x_connect(); how to connect comes from dial, where it is not NULL.
  * Its strings outlive the share. */

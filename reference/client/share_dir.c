@@ -21,15 +21,15 @@ static int call_list(struct client_tree *tree, const char *path, void *ctx)
 	return known_ask_listing(tree, path, dir->listing);
 }
 
-int smb3x_opendir(
-	struct smb3x *share, const char *path, struct smb3x_dir **ret_dir)
+int share_opendir(struct smb3x *share, const char *path, uint64_t age_ms,
+	struct smb3x_dir **ret_dir)
 {
 	struct smb3x_dir *dir = calloc(1, sizeof(*dir));
 	if (dir == NULL) {
 		return share_complain(-ENOMEM, 0, NULL);
 	}
 	int error = 0;
-	dir->listing = known_listing(share, path);
+	dir->listing = known_listing(share, path, age_ms);
 	if (dir->listing == NULL) {
 		dir->listing = listing_create();
 		error = dir->listing == NULL
@@ -46,6 +46,17 @@ int smb3x_opendir(
 	dir->gid = share->options.gid;
 	*ret_dir = dir;
 	return 0;
+}
+
+int smb3x_opendir(
+	struct smb3x *share, const char *path, struct smb3x_dir **ret_dir)
+{
+	return share_opendir(share, path, UINT64_MAX, ret_dir);
+}
+
+uint64_t share_dir_age(const struct smb3x_dir *dir)
+{
+	return listing_now() - listing_when(dir->listing);
 }
 
 int smb3x_readdir(struct smb3x_dir *dir, struct smb3x_entry *ret_entry)

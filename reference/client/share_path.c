@@ -57,8 +57,11 @@ static int run_stat(struct smb3x *share, const char *path, bool follow,
 	struct smb3x_stat *ret_stat)
 {
 	struct stat_call c = {.follow = follow};
-	int error = 0;
-	if (!known_stat(share, path, &c.stat)) {
+	int error = known_stat(share, path, &c.stat);
+	if (error == -ENOENT) {
+		return share_complain(error, 0, NULL);
+	}
+	if (error < 0) {
 		error = share_run(share, path, SHARE_AGAIN | SHARE_OPENS,
 			call_stat, &c, NULL);
 	}

@@ -79,6 +79,9 @@ struct smb3x_options {
 	uint32_t uid, gid; /* _init(): those of the process */
 	enum smb3x_cache cache;
 	enum smb3x_durable durable;
+	/* Attributes are believed at most so long while leases hold, since not
+	 * all servers break them for a change of mode or owner; 0: 1 s. */
+	unsigned int attr_ms;
 };
 
 void smb3x_options_init(struct smb3x_options *options);
@@ -227,7 +230,8 @@ struct smb3x_entry {
 	struct smb3x_stat stat;
 };
 
-/* Reads the whole directory; without "." and "..". */
+/* Reads the whole directory, or tells it from memory while a lease holds;
+ * without "." and "..". */
 int smb3x_opendir(
 	struct smb3x *share, const char *path, struct smb3x_dir **ret_dir);
 /* 1 and the next entry; 0 at the end. */

@@ -17,6 +17,7 @@ class Proxy:
         self.cuts = []      # bytes in both directions until the next cut
         self.passed = 0     # bytes since the last one
         self.done = 0       # cuts that were made
+        self.total = 0      # bytes in all
         self.deaf = False   # take no connections
         self.listener = socket.create_server(('127.0.0.1', 0))
         self.address = '127.0.0.1:%d' % self.listener.getsockname()[1]
@@ -59,6 +60,7 @@ class Proxy:
     def due(self, count):
         with self.lock:
             self.passed += count
+            self.total += count
             if self.cuts and self.passed >= self.cuts[0]:
                 self.cuts.pop(0)
                 self.passed = 0

@@ -28,8 +28,8 @@ TOP = pathlib.Path(__file__).resolve().parents[3]
 class Server:
     """smb3xd with a share of each kind."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, *options):
+        self.folder, self.options = folder, options
         self.data, self.plain = folder / 'data', folder / 'plain'
         for share in (self.data, self.plain):
             share.mkdir(exist_ok=True)
@@ -40,7 +40,7 @@ class Server:
         self.process = subprocess.Popen(
             [BIN / 'smb3xd', '--listen', address, '--share',
              f'data={self.data}', '--share', f'plain={self.plain},posix=no',
-             '--user', f'{USER}:secret'],
+             '--user', f'{USER}:secret', *self.options],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         line = self.process.stdout.readline()
         assert line.startswith('smb3xd: listening on '), line
