@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "auth/gss.h"
+#include "authclient/authclient.h"
 #include "files/memory.h"
 #include "ports/rule.h"
 #include "server/config.h"
@@ -65,6 +66,32 @@ static void break_rules(void)
 	}
 }
 
+/* One logon: what the libraries below set up once is there for all tests. */
+static void log_on_once(void)
+{
+	const struct authclient_config who = {.mechanism = AUTHCLIENT_NTLM,
+		.user = config.users[0].name,
+		.password = config.users[0].password,
+		.host = "localhost"};
+	struct auth_exchange *exchange = auth->begin(auth->ctx);
+	struct auth_result result = {.outcome = AUTH_CONTINUE};
+	struct authclient *client = NULL;
+	struct wire_view token;
+	bool done = false;
+
+	must(exchange != NULL ? 0 : -ENOMEM, "users");
+	must(authclient_begin(&who, &client), "authentication");
+	while (result.outcome == AUTH_CONTINUE) {
+		must(authclient_step(client, result.token, &token, &done),
+			"authentication of the client");
+		must(auth->step(exchange, token, &result),
+			"authentication of the server");
+	}
+	must(result.outcome == AUTH_DONE ? 0 : -EACCES, who.user);
+	auth->end(exchange);
+	authclient_end(client);
+}
+
 void world_configure(int argc, char *const argv[])
 {
 	struct gss_config users = {0};
@@ -77,6 +104,9 @@ void world_configure(int argc, char *const argv[])
 	users.anonymous = config.anonymous;
 	must(gss_auth_create(&users, &auth), "users");
 	break_rules();
+	if (config.user_count > 0) {
+		log_on_once();
+	}
 }
 
 /* splitmix64 */
