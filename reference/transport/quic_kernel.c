@@ -183,21 +183,28 @@ static void try_send(struct kernel_conn *conn)
 	}
 }
 
+/* Of an operation of tcp's, which is in *place once there is a connection. */
+static void socket_ready(struct kernel_conn *conn, struct io_op **place,
+	int result, void (*try)(struct kernel_conn *conn))
+{
+	if (conn->dead) {
+		handshake_die(conn);
+	} else if (conn->handshake != NULL) {
+		handshake_step(conn);
+	} else if (result < 0 || (*place)->cancelled) {
+		complete(place, result < 0 ? result : -ECANCELED);
+	} else {
+		try(conn);
+	}
+}
+
 static void in_ready(struct io_op *op, int result)
 {
 	struct kernel_conn *conn =
 		(struct kernel_conn *)((char *)op -
 				       offsetof(struct kernel_conn, in));
 
-	if (conn->dead) {
-		handshake_die(conn);
-	} else if (conn->handshake != NULL) {
-		handshake_step(conn);
-	} else if (result < 0 || conn->reader->cancelled) {
-		complete(&conn->reader, result < 0 ? result : -ECANCELED);
-	} else {
-		try_receive(conn);
-	}
+	socket_ready(conn, &conn->reader, result, try_receive);
 }
 
 static void out_ready(struct io_op *op, int result)
@@ -206,15 +213,7 @@ static void out_ready(struct io_op *op, int result)
 		(struct kernel_conn *)((char *)op -
 				       offsetof(struct kernel_conn, out));
 
-	if (conn->dead) {
-		handshake_die(conn);
-	} else if (conn->handshake != NULL) {
-		handshake_step(conn);
-	} else if (result < 0 || conn->writer->cancelled) {
-		complete(&conn->writer, result < 0 ? result : -ECANCELED);
-	} else {
-		try_send(conn);
-	}
+	socket_ready(conn, &conn->writer, result, try_send);
 }
 
 /* The handshake takes too long, or a reader hears of the end. */

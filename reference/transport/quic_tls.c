@@ -152,6 +152,16 @@ static int create(struct quic_tls **ret_tls, char error[256])
 	return 0;
 }
 
+static int finish_new(struct quic_tls *tls, int r, struct quic_tls **ret_tls)
+{
+	if (r < 0) {
+		quic_tls_destroy(tls);
+		return r;
+	}
+	*ret_tls = tls;
+	return 0;
+}
+
 static int load_ca(struct quic_tls *tls, const char *ca, char error[256])
 {
 	int r = gnutls_certificate_set_x509_trust_file(
@@ -203,13 +213,7 @@ int quic_tls_server_create(const struct quic_tls_server *server,
 	if (r < 0) {
 		return r;
 	}
-	r = set_up_server(tls, server, ret_error);
-	if (r < 0) {
-		quic_tls_destroy(tls);
-		return r;
-	}
-	*ret_tls = tls;
-	return 0;
+	return finish_new(tls, set_up_server(tls, server, ret_error), ret_tls);
 }
 
 static int set_up_client(struct quic_tls *tls,
@@ -246,13 +250,7 @@ int quic_tls_client_create(const struct quic_tls_client *client,
 	if (r < 0) {
 		return r;
 	}
-	r = set_up_client(tls, client, ret_error);
-	if (r < 0) {
-		quic_tls_destroy(tls);
-		return r;
-	}
-	*ret_tls = tls;
-	return 0;
+	return finish_new(tls, set_up_client(tls, client, ret_error), ret_tls);
 }
 
 void quic_tls_destroy(struct quic_tls *tls)
