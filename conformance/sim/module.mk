@@ -12,7 +12,7 @@ $(SIM_SERVER): $(SIM_SERVER_PARTS) \
 	@mkdir -p $(@D)
 	@$(LD) -r -o $@ $(filter %.o,$^) \
 	  --start-group $(filter %.a,$^) --end-group
-	@objcopy $(SIM_ENTRIES:%=--keep-global-symbol=%) $@
+	@$(OBJCOPY) $(SIM_ENTRIES:%=--keep-global-symbol=%) $@
 ALL_OBJ += $(SIM_SERVER_PARTS)
 
 $(eval $(call program,smb3x-check-sim,conformance/sim/main.c $(CHECK_AREAS),\
