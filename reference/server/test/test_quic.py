@@ -126,6 +126,21 @@ def refused(port, *arguments, **options):
     return enter(port, *arguments, code=1, **options)
 
 
+def staying(folder, *arguments, port=443):
+    """A client that has made a folder and waits for more commands."""
+    client = subprocess.Popen(
+        [SMB3X, '-q', '--transport', 'quic', *arguments, 'run',
+         f'smb://tester:secret@localhost:{port}/data'],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    client.stdin.write(f'mkdir {folder.name}\n')
+    client.stdin.flush()
+    end = time.monotonic() + 10
+    while not folder.exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return client
+
+
 def test_the_certificate_made_is_checked(start):
     port, fingerprint = start()
     assert 'not trusted' in refused(port).lower()
@@ -261,16 +276,8 @@ def test_reload_brings_certificates(start, good, tmp_path):
     enter(server.port, '--ca', good.path)
     refused(server.port, '--fingerprint', server.fingerprint)
     # A client that is there stays, whatever comes.
-    there = subprocess.Popen(
-        [SMB3X, '-q', '--transport', 'quic', '--fingerprint', old, 'run',
-         f'smb://tester:secret@localhost:{server.port}/data'],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    there.stdin.write('mkdir before\n')
-    there.stdin.flush()
-    end = time.monotonic() + 10
-    while not (tmp_path / 'share' / 'before').exists():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    there = staying(tmp_path / 'share' / 'before', '--fingerprint', old,
+                    port=server.port)
     good.issue('leaf', SERVER, ['localhost'])  # the same file
     server.reload(setting)
     new = Authority.fingerprint(path)
@@ -385,22 +392,23 @@ def test_a_local_socket_carries_it(start, tmp_path):
                    '--unix', str(path))
 
 
+def test_an_idle_client_keeps_its_connection(start, tmp_path):
+    port, _ = start('--quic-idle', '2')
+    client = staying(tmp_path / 'share' / 'a', '--insecure', port=port)
+    time.sleep(5)
+    _, said = client.communicate('mkdir b\n', timeout=10)
+    assert client.returncode == 0, said
+    assert (tmp_path / 'log').read_text().count('connection.open') == 1
+
+
 def test_the_end_of_a_local_server_is_noticed(start, tmp_path):
     """At once, whatever it still said: the kernel throws that away when its
     reader sends first."""
     path = tmp_path / 'socket'
     start('--listen', f'quic-unix:{path}')
     server = start.running.pop()
-    client = subprocess.Popen(
-        [SMB3X, '-q', '--transport', 'quic', '--insecure', '--unix',
-         str(path), 'run', 'smb://tester:secret@localhost/data'],
-        stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    client.stdin.write('mkdir a\n')
-    client.stdin.flush()
-    end = time.monotonic() + 10
-    while not (tmp_path / 'share' / 'a').exists():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    client = staying(
+        tmp_path / 'share' / 'a', '--insecure', '--unix', str(path))
     server.kill()
     server.wait(10)
     server.stdout.close()
