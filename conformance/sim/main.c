@@ -7,6 +7,7 @@
  * together and knows nothing of what they do.
  */
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #include "sim/world.h"
 
 #define WORDS_MAX 64
+#define HEAP_KEPT (1 << 26) /* tests live too short to give memory back */
 
 /* The shares and users that `make conformance` gives smb3xd. */
 static const char *const usual[] = {"smb3x-check-sim", "--listen",
@@ -44,6 +46,8 @@ int main(int argc, char **argv)
 	char *words[WORDS_MAX + 1] = {NULL};
 	int own = 0, count = USUAL;
 
+	mallopt(M_MMAP_THRESHOLD, HEAP_KEPT / 2);
+	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
 	memcpy(words, usual, sizeof(usual));
 	while (own < argc && strcmp(argv[own], "--") != 0) {
 		own++;
