@@ -78,9 +78,8 @@ CONF_TEST(posix, links_of_an_unlinked_file,
 	make_x(a);
 	struct file *f = need_posix(a, "x", 0, NULL);
 	need_ok(t, posix_unlink(a, "x"));
-	struct reply *r = posix_query(f);
-	check_part(t, r, query_data(r), &file_posix_information_type,
-		FILE_POSIX_INFORMATION_F_NUMBER_OF_LINKS, 0, PSX_DELETE_0021);
+	check_posix(t, f, FILE_POSIX_INFORMATION_F_NUMBER_OF_LINKS, 0,
+		PSX_DELETE_0021);
 }
 
 CONF_TEST(posix, one_name_of_two,
@@ -94,9 +93,8 @@ CONF_TEST(posix, one_name_of_two,
 	need_ok(t, posix_unlink(a, "x"));
 	check(t, NULL, !posix_exists(a, "x"), PSX_DELETE_0016, "x is gone");
 	check(t, NULL, posix_exists(a, "y"), PSX_DELETE_0016, "y is there");
-	struct reply *r = posix_query(f);
-	check_part(t, r, query_data(r), &file_posix_information_type,
-		FILE_POSIX_INFORMATION_F_NUMBER_OF_LINKS, 1, PSX_DELETE_0016);
+	check_posix(t, f, FILE_POSIX_INFORMATION_F_NUMBER_OF_LINKS, 1,
+		PSX_DELETE_0016);
 }
 
 CONF_TEST(posix, name_used_again,
@@ -328,9 +326,8 @@ CONF_TEST(posix, open_directory,
 	need_ok(t, posix_unlink(a, "d"));
 	check(t, NULL, !posix_exists(a, "d"), PSX_DELETE_0014,
 		"the directory is gone");
-	struct reply *r = posix_query(d);
-	check_part(t, r, query_data(r), &file_posix_information_type,
-		FILE_POSIX_INFORMATION_F_NUMBER_OF_LINKS, 0, PSX_DELETE_0021);
+	check_posix(t, d, FILE_POSIX_INFORMATION_F_NUMBER_OF_LINKS, 0,
+		PSX_DELETE_0021);
 }
 
 static const struct {

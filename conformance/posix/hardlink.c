@@ -72,15 +72,13 @@ CONF_TABLE(posix, links_on_every_open, client_rows,
 	need(t, posix_links(g) == 1, "one link before");
 	need_ok(t, posix_link(f, "y", false));
 	for (int i = 0; i < 2; i++) {
-		struct reply *r = posix_query(i == 0 ? f : g);
-		check_part(t, r, query_data(r), &file_posix_information_type,
+		check_posix(t, i == 0 ? f : g,
 			FILE_POSIX_INFORMATION_F_NUMBER_OF_LINKS, 2,
 			PSX_HARDLINK_0003);
 	}
 	need_ok(t, posix_unlink(a, "y"));
-	struct reply *r = posix_query(g);
-	check_part(t, r, query_data(r), &file_posix_information_type,
-		FILE_POSIX_INFORMATION_F_NUMBER_OF_LINKS, 1, PSX_HARDLINK_0003);
+	check_posix(t, g, FILE_POSIX_INFORMATION_F_NUMBER_OF_LINKS, 1,
+		PSX_HARDLINK_0003);
 }
 
 enum taken { A_FILE, A_DIRECTORY, A_LINK, OPEN_P, OPEN_P_ELSEWHERE, OPEN_W };

@@ -150,10 +150,8 @@ CONF_TABLE(posix, the_link_itself, target_rows,
 		PSX_CREATE_0027);
 	check_number(t, r, p.posix_mode & MODE_TYPE, POSIX_TYPE_SYMLINK,
 		"type in POSIXMode of the context", PSX_LINK_0024);
-	struct reply *q = posix_query(file_of(r));
-	check_part(t, q, query_data(q), &file_posix_information_type,
-		FILE_POSIX_INFORMATION_F_END_OF_FILE, strlen(row->target),
-		PSX_LINK_0030);
+	check_posix(t, file_of(r), FILE_POSIX_INFORMATION_F_END_OF_FILE,
+		strlen(row->target), PSX_LINK_0030);
 }
 
 /* --- the error --------------------------------------------------------------

@@ -71,6 +71,14 @@ struct smb2_create_posix_response posix_answer(const struct reply *create);
  */
 
 struct reply *posix_query(struct file *file);
+/* A field of it. */
+#define check_posix(t, file, field, want, rule) \
+	do { \
+		struct reply *posix_reply_ = posix_query(file); \
+\
+		check_part((t), posix_reply_, query_data(posix_reply_), \
+			&file_posix_information_type, (field), (want), rule); \
+	} while (0)
 /* Its content; none that decodes: no verdict. */
 struct file_posix_information posix_info(struct file *file);
 /* Mode, without its type; number of links. */

@@ -198,9 +198,8 @@ CONF_TEST(posix, replaced_file_goes_on,
 	struct file *held = need_posix(b, "old", 0, NULL);
 	need_ok(t, posix_rename(source(a, "new"), "old", true));
 	check_ok(t, file_write(held, 0, "OLD", 3), PSX_RENAME_0010);
-	struct reply *r = posix_query(held);
-	check_part(t, r, query_data(r), &file_posix_information_type,
-		FILE_POSIX_INFORMATION_F_NUMBER_OF_LINKS, 0, PSX_RENAME_0010);
+	check_posix(t, held, FILE_POSIX_INFORMATION_F_NUMBER_OF_LINKS, 0,
+		PSX_RENAME_0010);
 	need_ok(t, file_close(held));
 	check(t, NULL, holds(a, "old", "new"), PSX_RENAME_0010,
 		"the name holds the new file");
