@@ -436,7 +436,7 @@ CONF_TEST(lease, other_connection,
 	struct lease *l = need_lease(a, "x", L_RWH);
 	struct peer *second = client_bind(a);
 
-	peer_disconnect(a);
+	end_connection(a);
 	struct request *open = open_send(b, "x", NULL);
 	l->peer = second;
 	check_break(t, l, L_RH, BREAK_ACK, RULE_LEASE_BREAK_0030);

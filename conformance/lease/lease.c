@@ -258,6 +258,14 @@ void settle(struct peer *peer)
 	need_ok(peer->t, peer_call(peer, &smb2_echo_request_type, &echo));
 }
 
+void end_connection(struct peer *peer)
+{
+	peer_send_raw(peer, text_bytes("none"));
+	need(peer->t, peer_closed_within(peer, CLOSE_TIMEOUT_MS),
+		"the end of a connection that sends what is no message");
+	peer_disconnect(peer);
+}
+
 struct reply *wait_at_once(struct request *request)
 {
 	struct reply *r = peer_wait_ms(request, AT_ONCE_MS);

@@ -140,6 +140,10 @@ struct reply *lease_ack(struct lease *lease, uint32_t state);
 struct reply *lease_ack_on(
 	struct peer *peer, struct wire_guid key, uint32_t state);
 
+/* The connection ends, and the server knows it: it is the one who ends it,
+ * because of a message that is none. */
+void end_connection(struct peer *peer);
+
 /* --- oplocks -------------------------------------------------------------- */
 
 /* An open with this oplock level; less granted: the test is skipped. */
