@@ -9,6 +9,7 @@
 
 #include "engine/caching.h"
 #include "engine/core.h"
+#include "engine/durable.h"
 #include "ports/blob.h"
 
 struct engine_conn *engine_accept(struct engine *engine, struct link *link)
@@ -108,6 +109,9 @@ static struct request *next_to_cancel(struct engine_conn *conn,
 	{
 		if ((session && req->session != session) ||
 			(tree && req->tree != tree) || req->cancelled) {
+			continue;
+		}
+		if (conn->gone && replay_expected(req)) {
 			continue;
 		}
 		if (req->parked || (req->submitted && !parked_only)) {

@@ -170,7 +170,8 @@ bool create_waits(struct request *req)
 		create_fail(req, STATUS_INVALID_PARAMETER);
 		return true;
 	}
-	if (work->stream && !RULE(LEASE_OPLOCK_0023)) {
+	if (work->stream &&
+		(!RULE(LEASE_OPLOCK_0023) || !RULE(LEASE_GRANT_0022))) {
 		file = file_find(req->engine, req->tree->share->config.files,
 			&work->stat, NULL);
 	}
@@ -259,6 +260,7 @@ void create_cache(struct request *req, struct smb2_create_response *response,
 	if (!lease && !work->contexts.lease.asked) {
 		response->oplock_level =
 			oplock_grant(open, work->body.requested_oplock_level);
+		open->oplock_on = (uintptr_t)req->conn;
 		return;
 	}
 	work->contexts.lease.allocation = work->stat.allocation;

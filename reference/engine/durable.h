@@ -58,6 +58,9 @@ uint32_t durable_longest(const struct engine *engine);
 
 /* True: the request takes up an open again, and is taken care of. */
 bool reconnect(struct request *req);
+/* The parked open belongs to the session and tree of the request from now on;
+ * negative errno. */
+int reconnect_bind(struct request *req, struct open *open);
 /* Answers a CREATE request from req->open, as it is now. */
 void create_from_open(struct request *req, uint32_t action);
 
@@ -65,6 +68,9 @@ void create_from_open(struct request *req, uint32_t action);
 
 /* True: the CREATE request came before, or should have; taken care of. */
 bool replay_create(struct request *req);
+/* Is the CREATE request under way, and may the client send it again over
+ * another channel of its session? Then it goes on without its connection. */
+bool replay_expected(const struct request *req);
 /* The open was used: its CREATE cannot come again. */
 void replay_used(struct open *open);
 /* [MS-SMB2] 3.3.5.2.10. False: WRITE, SET_INFO and IOCTL are to fail. */

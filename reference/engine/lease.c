@@ -258,7 +258,7 @@ struct lease *lease_join(struct open *open, struct engine_conn *conn,
 	list_add(&lease->opens, &open->in_lease);
 	possible = lease_possible(open, conn, wish, lease);
 	if (fresh) {
-		lease->held = possible;
+		lease->held = possible | (RULE(LEASE_GRANT_0023) ? 0 : H);
 		if (possible ? RULE(LEASE_EPOCH_0001)
 			     : !RULE(LEASE_EPOCH_0002)) {
 			lease->epoch++;

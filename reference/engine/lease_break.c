@@ -69,6 +69,9 @@ static bool lease_waits(const struct model_lease_break *row)
 		return row->to != row->held && row->held == MODEL_HELD_RH &&
 		       !RULE(LEASE_BREAK_0026);
 	}
+	if (row->reason >= MODEL_LEASE_REASON_RENAME) {
+		return RULE(LEASE_BREAK_0039);
+	}
 	return RULE(LEASE_BREAK_0024);
 }
 
@@ -342,6 +345,17 @@ static uint32_t lease_judge(
 				     : STATUS_SUCCESS;
 }
 
+/* The client has had the answers that made the lease. */
+static void lease_used(struct lease *lease)
+{
+	list_each(open, &lease->opens, struct open, in_lease)
+	{
+		if (RULE(LEASE_REPLAY_0011)) {
+			replay_used(open);
+		}
+	}
+}
+
 void lease_acknowledge(
 	struct request *req, const struct smb2_lease_break_acknowledgment *ack)
 {
@@ -364,6 +378,7 @@ void lease_acknowledge(
 					  : STATUS_UNSUCCESSFUL);
 		return;
 	}
+	lease_used(lease);
 	if (!RULE(LEASE_ACK_0009) &&
 		(uintptr_t)req->conn != lease->granted_on) {
 		request_fail(req, STATUS_UNSUCCESSFUL);

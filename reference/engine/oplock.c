@@ -118,7 +118,9 @@ static bool oplock_send(struct open *open, uint8_t to)
 			.body = &body,
 		};
 
-		if (notification_send(&notification)) {
+		if ((RULE(LEASE_OPLOCK_0029) ||
+			    (uintptr_t)channel->conn == open->oplock_on) &&
+			notification_send(&notification)) {
 			return true;
 		}
 	}

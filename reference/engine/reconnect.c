@@ -168,16 +168,20 @@ static uint32_t reconnect_check_v2(struct request *req, const struct open *open)
 static uint32_t reconnect_check(struct request *req, const struct open *open)
 {
 	const struct create_work *work = req->work;
+	bool owner = !open || session_same_user(&req->session->identity,
+				      &open->session->identity);
 	uint32_t status = work->contexts.durable.reconnect
 				  ? reconnect_check_v1(req, open)
 				  : reconnect_check_v2(req, open);
 
+	/* Broken: who asks comes first. */
+	if (!owner && !RULE(LEASE_RECONNECT_0024)) {
+		return STATUS_ACCESS_DENIED;
+	}
 	if (status) {
 		return status;
 	}
-	if (!session_same_user(
-		    &req->session->identity, &open->session->identity) &&
-		RULE(LEASE_RECONNECT_0011)) {
+	if (!owner && RULE(LEASE_RECONNECT_0011)) {
 		return STATUS_ACCESS_DENIED;
 	}
 	/* Another share has other files. */
@@ -187,7 +191,7 @@ static uint32_t reconnect_check(struct request *req, const struct open *open)
 }
 
 /* A new session, tree and FileId.Volatile. */
-static int reconnect_bind(struct request *req, struct open *open)
+int reconnect_bind(struct request *req, struct open *open)
 {
 	struct engine *engine = req->engine;
 	uint64_t fresh = engine_new_id(engine);
@@ -225,6 +229,16 @@ static int reconnect_bind(struct request *req, struct open *open)
 	return 0;
 }
 
+static void create_reuse(struct request *req, uint32_t action)
+{
+	struct create_work *work = req->work;
+
+	work->reused = true;
+	work->action = action;
+	work->contexts.maximal_access = false;
+	work->contexts.posix = false;
+}
+
 static void create_from_stat(struct files_op *op)
 {
 	struct request *req = op->ctx;
@@ -239,12 +253,7 @@ static void create_from_stat(struct files_op *op)
 
 void create_from_open(struct request *req, uint32_t action)
 {
-	struct create_work *work = req->work;
-
-	work->reused = true;
-	work->action = action;
-	work->contexts.maximal_access = false;
-	work->contexts.posix = false;
+	create_reuse(req, action);
 	req->op.node = req->open->node;
 	request_submit(req, FILES_STAT, create_from_stat);
 }
@@ -263,24 +272,38 @@ static uint32_t reconnect_form(const struct smb2_create_request *body)
 		       : STATUS_SUCCESS;
 }
 
-static void reconnect_take(struct request *req)
+static void reconnect_refuse(
+	struct request *req, struct open *open, uint32_t status)
 {
+	request_log(req, LOG_INFO, "open.refused", "status=0x%08x", status);
+	if (open && open->durable.parked && !RULE(LEASE_RECONNECT_0021)) {
+		open_close(open, NULL, NULL);
+	}
+	open_release(req->open);
+	req->open = NULL;
+	request_fail(req, status);
+}
+
+/* It belongs to the session only as the answer leaves: the client must know
+ * the FileId before it is told of a break. */
+static void reconnect_known(struct files_op *op)
+{
+	struct request *req = op->ctx;
 	struct create_work *work = req->work;
 	struct durable_wish *wish = &work->contexts.durable;
-	struct open *open = reconnect_find(req->engine, wish);
-	uint32_t status = reconnect_form(&work->body);
+	struct open *open = req->open;
+	uint32_t status = STATUS_OBJECT_NAME_NOT_FOUND;
 
-	if (!status) {
+	if (req->session->ended || req->tree->disconnected) {
+		status = STATUS_USER_SESSION_DELETED;
+	} else if (reconnect_find(req->engine, wish) == open) {
 		status = reconnect_check(req, open);
 	}
+	if (!status && op->result < 0) {
+		status = status_of_errno(op->result);
+	}
 	if (status) {
-		request_log(
-			req, LOG_INFO, "open.refused", "status=0x%08x", status);
-		if (open && open->durable.parked &&
-			!RULE(LEASE_RECONNECT_0021)) {
-			open_close(open, NULL, NULL);
-		}
-		request_fail(req, status);
+		reconnect_refuse(req, open, status);
 		return;
 	}
 	if (reconnect_bind(req, open) < 0) {
@@ -289,13 +312,33 @@ static void reconnect_take(struct request *req)
 		return;
 	}
 	request_log(req, LOG_INFO, "open.resumed", "path=%s", open->link->path);
-	req->open = open_hold(open);
 	wish->request = false;
 	wish->request_v2 = wish->reconnect_v2 && !RULE(LEASE_RECONNECT_0020);
 	if (!RULE(LEASE_RECONNECT_0019)) {
 		work->contexts.lease.asked = false;
 	}
-	create_from_open(req, FILE_OPENED);
+	work->stat = op->stat;
+	create_reuse(req, FILE_OPENED);
+	create_reply(req);
+}
+
+static void reconnect_take(struct request *req)
+{
+	struct create_work *work = req->work;
+	struct open *open =
+		reconnect_find(req->engine, &work->contexts.durable);
+	uint32_t status = reconnect_form(&work->body);
+
+	if (!status) {
+		status = reconnect_check(req, open);
+	}
+	if (status) {
+		reconnect_refuse(req, open, status);
+		return;
+	}
+	req->open = open_hold(open);
+	req->op.node = open->node;
+	request_submit(req, FILES_STAT, reconnect_known);
 }
 
 bool reconnect(struct request *req)

@@ -36,8 +36,10 @@ static struct open *replay_find(
 static bool replay_other_key(
 	const struct lease_wish *wish, const struct open *open)
 {
-	return open->lease && wish->asked &&
-	       !guid_equal(&wish->key, &open->lease->key);
+	if (!open->lease) {
+		return wish->asked && RULE(LEASE_REPLAY_0012);
+	}
+	return wish->asked && !guid_equal(&wish->key, &open->lease->key);
 }
 
 static enum model_replayed replay_judge(
@@ -55,6 +57,9 @@ static enum model_replayed replay_judge(
 		!session_same_user(
 			&req->session->identity, &open->session->identity)) {
 		return MODEL_REPLAYED_OTHER_KEY;
+	}
+	if (open->durable.parked && open->tree->share == req->tree->share) {
+		return MODEL_REPLAYED_DISCONNECTED;
 	}
 	return open->session == req->session && open->tree == req->tree
 		       ? MODEL_REPLAYED_FITS
@@ -81,14 +86,21 @@ static enum model_replay_answer replay_answer(
 
 static void replay_again(struct request *req, struct open *open)
 {
+	if (open->durable.parked && reconnect_bind(req, open) < 0) {
+		open_close(open, NULL, NULL);
+		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
+		return;
+	}
 	req->open = open_hold(open);
 	create_from_open(req, open->durable.action);
 }
 
 static bool replay_elsewhere(const struct request *req, const struct open *open)
 {
-	return session_channel(open->session, req->conn) !=
-	       list_first(&open->session->channels, struct channel, in_session);
+	return !open->durable.parked &&
+	       session_channel(open->session, req->conn) !=
+		       list_first(&open->session->channels, struct channel,
+			       in_session);
 }
 
 /* Does the CREATE request still wait that this one repeats? */
@@ -105,7 +117,7 @@ static bool replay_is_early(const struct request *req)
 		{
 			const struct create_work *first = other->work;
 
-			if (other != req && first && !other->open &&
+			if (other != req && first &&
 				other->header.command == SMB2_CREATE &&
 				first->contexts.durable.request_v2 &&
 				guid_equal(&first->contexts.durable.create_guid,
@@ -140,7 +152,7 @@ bool replay_create(struct request *req)
 		request_fail(req, STATUS_DUPLICATE_OBJECTID);
 		return true;
 	}
-	if (!open && replay_is_early(req)) {
+	if (!open && RULE(LEASE_REPLAY_0013) && replay_is_early(req)) {
 		request_fail(req, STATUS_FILE_NOT_AVAILABLE);
 		return true;
 	}
@@ -161,6 +173,15 @@ bool replay_create(struct request *req)
 	default:
 		return false;
 	}
+}
+
+bool replay_expected(const struct request *req)
+{
+	const struct create_work *work = req->work;
+
+	return req->submitted && work && req->header.command == SMB2_CREATE &&
+	       work->contexts.durable.request_v2 && req->session &&
+	       req->session->channels.count > 1;
 }
 
 void replay_used(struct open *open)

@@ -277,6 +277,7 @@ struct open {
 	bool written;
 	uint8_t oplock_level;
 	uint8_t oplock_to;        /* while it is broken */
+	uintptr_t oplock_on;      /* connection, to compare only */
 	struct breaking breaking; /* of the oplock */
 	struct lease *lease;
 	struct list_link in_lease;

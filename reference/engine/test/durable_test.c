@@ -145,6 +145,7 @@ static int teardown(void **state)
 
 static struct smb2_create_response created;
 static uint32_t options; /* CreateOptions */
+static char name[2] = "x";
 
 /* CREATE of "x" with the contexts that were added; the rest of what it asks
  * for does not matter to those who take up an open. */
@@ -160,7 +161,7 @@ static uint32_t create_with(unsigned int i, uint8_t level, uint32_t share,
 		.share_access = share,
 		.create_disposition = FILE_OPEN_IF,
 		.name_length = 2,
-		.name = wire_view_of("x", 2),
+		.name = wire_view_of(name, 2),
 		.create_contexts = wire_view_of(contexts, contexts_size),
 	};
 	struct blob *blob;
@@ -429,6 +430,168 @@ static void test_locks_stay(void **state)
 	assert_int_equal(lock(0, id, 0, SMB2_LOCKFLAG_UNLOCK), 0);
 }
 
+/* The client comes again in a new session, and repeats what it has asked. */
+static void test_replay_parked(void **state)
+{
+	struct smb2_fileid id, again;
+
+	(void)state;
+	durable_v2(1, 0);
+	lease(7, 7);
+	assert_int_equal(create(0, LEASE, &id), 0);
+	assert_int_equal(created.create_action, FILE_CREATED);
+	rig_gone(&rig, 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		durable_v2(1, 0);
+		lease(7, 7);
+		assert_int_equal(
+			create_with(1, LEASE, ALL_SHARES, REPLAYED, &again), 0);
+		assert_int_equal(created.create_action, FILE_CREATED);
+		assert_int_equal(again.persistent, id.persistent);
+	}
+	assert_int_equal(put(1, again), 0);
+	durable_v2(1, 0);
+	lease(7, 7);
+	assert_int_equal(
+		create_with(1, LEASE, ALL_SHARES, REPLAYED, &again), 0);
+	assert_int_equal(created.create_action, FILE_OPENED);
+}
+
+/* Nobody else gets it in this way. */
+static void test_replay_of_others(void **state)
+{
+	struct smb2_fileid id;
+
+	(void)state;
+	durable_v2(1, 0);
+	assert_int_equal(create(0, BATCH, &id), 0);
+	rig_gone(&rig, 0);
+	rig_enter(&rig, 2, 0x0300, "user bob");
+	durable_v2(1, 0);
+	assert_int_equal(create_with(2, BATCH, ALL_SHARES, REPLAYED, &id),
+		STATUS_ACCESS_DENIED);
+	durable_v2(1, 0);
+	lease(7, 3);
+	assert_int_equal(create_with(1, LEASE, ALL_SHARES, REPLAYED, &id),
+		STATUS_ACCESS_DENIED);
+	durable_v2(1, 0);
+	assert_int_equal(create_with(1, BATCH, ALL_SHARES, 0, &id), 0xc000022a);
+}
+
+/* An acknowledgment with the key is a use of the open. */
+static void test_replay_acknowledged(void **state)
+{
+	const struct smb2_lease_break_acknowledgment body = {
+		.lease_key = {
+			{7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7}}};
+	struct smb2_fileid id, again;
+
+	(void)state;
+	durable_v2(1, 0);
+	lease(7, 7);
+	assert_int_equal(create(0, LEASE, &id), 0);
+	assert_int_equal(rig_call(&rig, 0, SMB2_OPLOCK_BREAK,
+				 &smb2_lease_break_acknowledgment_type, &body,
+				 NULL, NULL),
+		STATUS_UNSUCCESSFUL);
+	durable_v2(1, 0);
+	lease(7, 7);
+	assert_int_equal(
+		create_with(0, LEASE, ALL_SHARES, REPLAYED, &again), 0);
+	assert_true(again.persistent != id.persistent);
+}
+
+/* ---- two faults at once ---- */
+
+enum fault { BESIDE, OPEN, CLIENT, GUID, NAME, NO_LEASE, KEY, FLAG, USER };
+
+static const struct {
+	bool v1;
+	enum fault a, b;
+	uint32_t status;
+} faults[] = {
+	/* 3.3.5.9.7 */
+	{true, BESIDE, OPEN, STATUS_INVALID_PARAMETER},
+	{true, BESIDE, CLIENT, STATUS_INVALID_PARAMETER},
+	{true, BESIDE, USER, STATUS_INVALID_PARAMETER},
+	{true, OPEN, NAME, ABSENT},
+	{true, OPEN, USER, ABSENT},
+	{true, CLIENT, NAME, ABSENT},
+	{true, NAME, NO_LEASE, STATUS_INVALID_PARAMETER},
+	{true, NAME, KEY, STATUS_INVALID_PARAMETER},
+	{true, NAME, USER, STATUS_INVALID_PARAMETER},
+	{true, NO_LEASE, USER, ABSENT},
+	{true, KEY, USER, ABSENT},
+	/* 3.3.5.9.12 */
+	{false, OPEN, BESIDE, ABSENT},
+	{false, OPEN, NAME, ABSENT},
+	{false, CLIENT, BESIDE, ABSENT},
+	{false, CLIENT, NAME, ABSENT},
+	{false, GUID, BESIDE, ABSENT},
+	{false, GUID, NAME, ABSENT},
+	{false, NO_LEASE, BESIDE, ABSENT},
+	{false, NO_LEASE, NAME, ABSENT},
+	{false, KEY, BESIDE, ABSENT},
+	{false, KEY, FLAG, ABSENT},
+	{false, KEY, USER, ABSENT},
+	{false, BESIDE, USER, STATUS_INVALID_PARAMETER},
+	{false, NAME, USER, STATUS_INVALID_PARAMETER},
+	{false, FLAG, USER, STATUS_INVALID_PARAMETER},
+	{false, GUID, USER, ABSENT},
+};
+
+static bool among(size_t i, enum fault fault)
+{
+	return faults[i].a == fault || faults[i].b == fault;
+}
+
+static void add_reconnect(size_t i, struct smb2_fileid id)
+{
+	uint8_t data[36] = {0};
+	bool v1 = faults[i].v1;
+
+	if (among(i, BESIDE)) {
+		durable_v2(9, 0);
+	}
+	wire_put64(data, id.persistent ^ (among(i, OPEN) ? 0x5a5a : 0));
+	memset(data + 16, among(i, GUID) ? 2 : 1, 16);
+	wire_put32(
+		data + 32, among(i, FLAG) ? SMB2_DHANDLE_FLAG_PERSISTENT : 0);
+	add_context(v1 ? "DHnC" : "DH2C", 4, data, v1 ? 16 : 36);
+	if (v1) {
+		memset(contexts + contexts_size - 8, 0, 8);
+	}
+	if (!among(i, NO_LEASE)) {
+		lease(among(i, KEY) ? 8 : 7, 7);
+	}
+}
+
+static void test_two_faults(void **state)
+{
+	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+		struct smb2_fileid id;
+
+		if (faults[i].v1) {
+			durable_v1();
+		} else {
+			durable_v2(1, 0);
+		}
+		lease(7, 7);
+		assert_int_equal(create(0, LEASE, &id), 0);
+		rig_gone(&rig, 0);
+		rig.client = among(i, CLIENT) ? 2 : 0;
+		rig_enter(&rig, 2, 0x0300,
+			among(i, USER) ? "user bob" : "user alice");
+		rig.client = 0;
+		add_reconnect(i, id);
+		name[0] = among(i, NAME) ? 'y' : 'x';
+		assert_int_equal(create(2, LEASE, &id), faults[i].status);
+		name[0] = 'x';
+		teardown(state);
+		setup(state);
+	}
+}
+
 static void test_drained(void **state)
 {
 	struct smb2_fileid id;
@@ -603,6 +766,10 @@ int main(void)
 		TEST(test_lost_in_break),
 		TEST(test_logoff_and_tree),
 		TEST(test_locks_stay),
+		TEST(test_replay_parked),
+		TEST(test_replay_of_others),
+		TEST(test_replay_acknowledged),
+		TEST(test_two_faults),
 		TEST(test_drained),
 		TEST(test_replay),
 		TEST(test_channel_sequence),
