@@ -18,3 +18,7 @@ ALL_OBJ += $(SIM_SERVER_PARTS)
 $(eval $(call program,smb3x-check-sim,conformance/sim/main.c $(CHECK_AREAS),\
   $(CHECK_LIBS),$(CHECK_LINK) -lnettle -luring -lpthread))
 $(OUT)/bin/smb3x-check-sim: $(SIM_SERVER)
+
+$(eval $(call unit_test,sim_network,conformance/sim/test/network_test.c,\
+  $(CHECK_LIBS),$(CHECK_LINK) -lnettle -luring -lpthread))
+$(OUT)/test/sim_network: $(SIM_SERVER)

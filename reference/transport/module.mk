@@ -3,6 +3,7 @@ QUIC_LINK := -lngtcp2_crypto_gnutls -lngtcp2 -lgnutls
 
 $(eval $(call library,transport,$(wildcard reference/transport/*.c)))
 $(eval $(call unit_test,transport_tcp,reference/transport/test/tcp_test.c,transport loop ports,-luring -lpthread))
+$(eval $(call unit_test,transport_simstream,reference/transport/test/simstream_test.c,transport ports))
 
 # Endpoints against each other, in memory.
 QUIC_RIG := reference/transport/test/quic_rig.c reference/transport/test/leaks.c
