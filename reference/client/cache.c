@@ -27,12 +27,12 @@ static time_t now(void)
 void cache_forget(struct smb3x_file *file)
 {
 	if (file->drop) {
-		file->lease->closing--;
+		lease_leave_closed(file->lease);
 		pthread_cond_broadcast(&file->share->changed);
 	} else {
 		file->share->kept--;
+		lease_leave(file->lease);
 	}
-	lease_leave(file->lease);
 	free(file->file);
 	free(file->path);
 	free(file);
@@ -150,12 +150,12 @@ static bool drop_below(struct smb3x *share, const char *path)
 	return left;
 }
 
-static bool is_closing(const struct smb3x *share)
+static bool is_closing(const struct smb3x *share, const char *path)
 {
 	for (unsigned int i = 0; i < LEASE_BUCKETS; i++) {
 		const struct lease *lease = share->leases[i];
 		for (; lease != NULL; lease = lease->next) {
-			if (lease->closing > 0) {
+			if (lease->closing > 0 && is_below(lease->path, path)) {
 				return true;
 			}
 		}
@@ -170,7 +170,7 @@ void cache_release(struct smb3x *share, const char *path)
 	end.tv_sec += RELEASE_SECONDS;
 	pthread_mutex_lock(&share->lock);
 	int error = drop_below(share, path) ? 0 : ETIMEDOUT;
-	while (error == 0 && is_closing(share)) {
+	while (error == 0 && is_closing(share, path)) {
 		error = pthread_cond_timedwait(
 			&share->changed, &share->lock, &end);
 	}

@@ -202,6 +202,9 @@ int command_main(struct invocation *call, int argc, char **argv)
 		words[i - 1] = argv[i];
 	}
 	int url = script ? 0 : command->url;
+	if (!script && !call->cache_given) {
+		call->options.cache = SMB3X_CACHE_OFF; /* one call each */
+	}
 	struct context c = {.call = call};
 	int result = connect_share(&c, words[url] == NULL ? "" : words[url]);
 	if (result == 0) {

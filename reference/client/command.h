@@ -14,6 +14,7 @@ struct invocation {
 	struct client_options dial;
 	struct smb3x_options options;
 	bool quiet, verbose;
+	bool cache_given; /* options.cache is what the user wants */
 };
 
 /* argv[0] is the command. Exit code: 0 done, 1 it failed, 2 usage. */

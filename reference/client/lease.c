@@ -159,8 +159,7 @@ static struct lease *find_key(struct smb3x *share, const struct wire_guid *key)
  * or a CREATE whose answer is on its way. With none of it, the CLOSE requests
  * say enough. 3.2.5.19.2
  */
-static bool find_ack_lane(
-	const struct lease *lease, unsigned int arrived, unsigned int *ret_lane)
+static bool find_ack_lane(struct lease *lease)
 {
 	const struct smb3x *share = lease->share;
 	unsigned int known = lease->closing;
@@ -172,19 +171,21 @@ static bool find_ack_lane(
 		const struct lane *lane = &share->lanes[f->lane];
 		if (!f->lost && !lane->lost &&
 			f->generation == lane->generation) {
-			*ret_lane = f->lane;
+			lease->lane = f->lane;
 			return true;
 		}
 	}
-	*ret_lane = arrived;
 	return lease->uses > known;
 }
 
-static void wake_for_ack(struct lease *lease, unsigned int arrived)
+/* When all that is to be closed before is closed; a CREATE may come between. */
+static void wake_for_ack(struct lease *lease)
 {
-	lease->ack_due = find_ack_lane(lease, arrived, &lease->lane);
 	if (lease->ack_due && lease->closing == 0) {
-		lane_wake(&lease->share->lanes[lease->lane]);
+		lease->ack_due = find_ack_lane(lease);
+		if (lease->ack_due) {
+			lane_wake(&lease->share->lanes[lease->lane]);
+		}
 	}
 }
 
@@ -211,7 +212,9 @@ static void break_lease(
 		cache_drop_lease(lease);
 	}
 	if ((n->flags & SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED) != 0) {
-		wake_for_ack(lease, (unsigned int)(lane - share->lanes));
+		lease->ack_due = true;
+		lease->lane = (unsigned int)(lane - share->lanes);
+		wake_for_ack(lease);
 	}
 }
 
@@ -265,6 +268,17 @@ void lease_notified(void *ctx, struct wire_view pdu)
 	pthread_mutex_unlock(&lane->share->lock);
 }
 
+void lease_leave_closed(struct lease *lease)
+{
+	lease->closing--;
+	if (lease->uses > 1) {
+		lease->uses--;
+		wake_for_ack(lease);
+	} else {
+		lease_leave(lease);
+	}
+}
+
 /* A CLOSE has been answered, or nobody will answer it. */
 static void closed(void *ctx, uint32_t status)
 {
@@ -272,11 +286,7 @@ static void closed(void *ctx, uint32_t status)
 	struct lease *lease = ctx;
 	struct smb3x *share = lease->share;
 	pthread_mutex_lock(&share->lock);
-	lease->closing--;
-	if (lease->ack_due && lease->closing == 0) {
-		wake_for_ack(lease, lease->lane);
-	}
-	lease_leave(lease);
+	lease_leave_closed(lease);
 	pthread_cond_broadcast(&share->changed);
 	pthread_mutex_unlock(&share->lock);
 }
@@ -420,9 +430,10 @@ void lease_part(struct lease *lease)
 	lease->parted = true;
 	lease->breaks++;
 	lease_purge(lease);
-	if (lease->ack_due) {
-		wake_for_ack(lease, lease->lane);
-		lease->ack_due = !lease->share->lanes[lease->lane].lost;
+	if (lease->ack_due && lease->share->lanes[lease->lane].lost) {
+		lease->ack_due = find_ack_lane(lease) &&
+				 !lease->share->lanes[lease->lane].lost;
+		wake_for_ack(lease);
 	}
 }
 

@@ -43,6 +43,8 @@ struct lease {
 /* The lease of a path for one use; NULL without memory or random numbers. */
 struct lease *lease_use(struct smb3x *share, const char *path);
 void lease_leave(struct lease *lease);
+/* The use of a file that was counted as closing, and is closed now. */
+void lease_leave_closed(struct lease *lease);
 struct lease *lease_find(struct smb3x *share, const char *path);
 /* The server means another object by the key: the path gets a new one. */
 void lease_lose_path(struct lease *lease);

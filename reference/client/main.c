@@ -19,6 +19,8 @@ enum {
 	OPT_KERBEROS,
 	OPT_POSIX,
 	OPT_ABSOLUTE,
+	OPT_CACHE,
+	OPT_DURABLE,
 	OPT_TRANSPORT,
 	OPT_CA,
 	OPT_FINGERPRINT,
@@ -39,6 +41,8 @@ static const struct option long_options[] = {
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"posix", required_argument, NULL, OPT_POSIX},
 	{"absolute", required_argument, NULL, OPT_ABSOLUTE},
+	{"cache", required_argument, NULL, OPT_CACHE},
+	{"durable", required_argument, NULL, OPT_DURABLE},
 	{"transport", required_argument, NULL, OPT_TRANSPORT},
 	{"ca", required_argument, NULL, OPT_CA},
 	{"fingerprint", required_argument, NULL, OPT_FINGERPRINT},
@@ -105,6 +109,10 @@ static const char usage_text[] =
 	"off\n"
 	"  --absolute WHAT        absolute link targets: refuse (default), "
 	"share\n"
+	"  --cache yes|no         remember attributes and listings while "
+	"leases hold\n"
+	"                         (run, mount: yes; single commands: no)\n"
+	"  --durable yes|no       open files survive a lost connection (yes)\n"
 	"  --transport NAME       tcp or quic\n"
 	"  --ca FILE              quic: PEM, who may have signed the server's\n"
 	"                         certificate; default: whom the system "
@@ -189,6 +197,30 @@ static bool set_absolute(struct smb3x_options *options, const char *text)
 	return found;
 }
 
+static bool is_yes(const char *text)
+{
+	return strcmp(text, "yes") == 0;
+}
+
+static bool is_yes_or_no(const char *text)
+{
+	return is_yes(text) || strcmp(text, "no") == 0;
+}
+
+static bool set_cache(struct invocation *call, const char *text)
+{
+	call->cache_given = true;
+	call->options.cache = is_yes(text) ? SMB3X_CACHE_AUTO : SMB3X_CACHE_OFF;
+	return is_yes_or_no(text);
+}
+
+static bool set_durable(struct smb3x_options *options, const char *text)
+{
+	options->durable =
+		is_yes(text) ? SMB3X_DURABLE_AUTO : SMB3X_DURABLE_OFF;
+	return is_yes_or_no(text);
+}
+
 static bool set_transport(struct client_quic *quic, const char *text)
 {
 	quic->wanted = strcmp(text, "quic") == 0;
@@ -253,6 +285,10 @@ static bool take_option(struct invocation *call, int option, const char *value)
 		return set_posix(&call->options, value);
 	case OPT_ABSOLUTE:
 		return set_absolute(&call->options, value);
+	case OPT_CACHE:
+		return set_cache(call, value);
+	case OPT_DURABLE:
+		return set_durable(&call->options, value);
 	case OPT_KERBEROS:
 		o->kerberos = true;
 		return true;

@@ -16,6 +16,8 @@ $(eval $(call unit_test,client_path,reference/client/test/path_test.c, \
   client $(CLIENT_LIBS),$(CLIENT_LINK)))
 $(eval $(call unit_test,client_posix,reference/client/test/posix_test.c \
   reference/client/test/scripted.c,client $(CLIENT_LIBS),$(CLIENT_LINK)))
+$(eval $(call unit_test,client_lease,reference/client/test/lease_test.c \
+  reference/client/test/scripted.c,client $(CLIENT_LIBS),$(CLIENT_LINK)))
 
 # libsmb3x for others: the same sources once more, so that they may lie
 # anywhere in memory and show nothing but smb3x_*.

@@ -304,7 +304,19 @@ ssize_t smb3x_append(struct smb3x_file *file, const void *data, size_t n)
 
 static ssize_t call_fstat(struct smb3x_file *file, void *ctx)
 {
-	return posix_fstat(file->file, ctx);
+	int error = posix_fstat(file->file, ctx);
+	uint32_t status = file->file->tree->client->status;
+	/* Samba 4.22 gives a file back without the extensions, and by name. */
+	if (file->generation > 0 &&
+		(status == STATUS_INVALID_LEVEL ||
+			status == STATUS_INVALID_INFO_CLASS)) {
+		char *path = share_file_path(file);
+		error = path == NULL ? -ENOMEM
+				     : posix_lstat(file->file->tree, path,
+					       false, ctx);
+		free(path);
+	}
+	return error;
 }
 
 int smb3x_fstat(struct smb3x_file *file, struct smb3x_stat *ret_stat)

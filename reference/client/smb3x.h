@@ -9,8 +9,14 @@
  *
  * Functions return 0, a count, or a negative errno, and smb3x_why() tells the
  * calling thread in words what its last failed call met. ret_ parameters are
- * untouched on failure. A connection that broke is replaced by the next call;
- * files that were open on it answer -ESTALE.
+ * untouched on failure. A connection that broke is replaced by the next call,
+ * and files that were open on it are taken up again where the server has
+ * durable opens; what it does not give back answers -ESTALE. A call whose
+ * answer was lost is made again where that does no harm; where it is not known
+ * whether it was done the result is -ECONNRESET.
+ *
+ * A thread of the library answers the server when it takes a lease back; it
+ * does not outlive fork(): connect in the process that uses the share.
  *
  * Paths are UTF-8, components separated by '/', from the root of the share;
  * "" is the root. With the extensions every other character but NUL is

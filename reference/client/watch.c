@@ -45,6 +45,9 @@ static bool plan(struct smb3x *share, struct round *r)
 			fds[1] = (struct pollfd){
 				.fd = lane->owner.wake_fd, .events = POLLIN};
 			r->lanes[r->count++] = lane;
+			if (lane->work && lane->client->credits > 0) {
+				lane_wake(lane);
+			}
 		}
 	}
 	if (cache_age(share) && r->timeout_ms < 0) {
