@@ -76,27 +76,33 @@ static bool create_conflicts(
 #define STAT_OPLOCK \
 	(uint32_t)(FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES | SYNCHRONIZE)
 
-static void create_cause(
-	const struct create_work *work, bool conflict, struct cause *cause)
+/* True: because of share modes. */
+static bool create_cause(const struct create_work *work,
+	const struct file *file, const struct share_claim *mine,
+	struct cause *cause)
 {
 	uint32_t more = work->granted & ~STAT_OPLOCK;
+	bool conflict = create_conflicts(file, mine) &&
+			(!file->directory || RULE(DIRL_BREAK_0014));
 
 	cause->oplocks = true;
+	cause->claim = conflict ? mine : NULL;
 	if (conflict) {
 		cause->lease = MODEL_LEASE_REASON_SHARING;
 		cause->oplock = MODEL_OPLOCK_REASON_SHARING;
-		return;
+		return true;
 	}
 	if (work->truncate) {
 		cause->lease = MODEL_LEASE_REASON_OVERWRITE;
 		cause->oplock = MODEL_OPLOCK_REASON_OVERWRITE;
-		return;
+		return false;
 	}
 	cause->lease = more & ~READ_CONTROL ? MODEL_LEASE_REASON_OPEN
 					    : MODEL_LEASE_REASON_STAT_OPEN;
 	cause->oplock = more & ~(RULE(LEASE_OPLOCK_0012) ? 0 : READ_CONTROL)
 				? MODEL_OPLOCK_REASON_OPEN
 				: MODEL_OPLOCK_REASON_STAT_OPEN;
+	return false;
 }
 
 /* What became of the conflict that it waited for. */
@@ -178,16 +184,17 @@ bool create_waits(struct request *req)
 	if (!file) {
 		return create_was_in_the_way(req, false);
 	}
-	conflict = create_conflicts(file, &mine) &&
-		   (!file->directory || RULE(DIRL_BREAK_0014));
-	create_cause(work, conflict, &cause);
-	cause.claim = conflict ? &mine : NULL;
+	conflict = create_cause(work, file, &mine, &cause);
 	if (!RULE(LEASE_GRANT_0009)) {
 		cause.key = NULL;
 	}
 	gone = durable_give_way(req->engine, file, &cause, &deletes);
 	if (deletes && create_begins_anew(req, gone ? NULL : file)) {
 		return true;
+	}
+	if (!gone) {
+		/* Who was in the way may have given it. */
+		conflict = create_cause(work, file, &mine, &cause);
 	}
 	if (gone || !caching_break(file, &cause)) {
 		return create_was_in_the_way(req, conflict);

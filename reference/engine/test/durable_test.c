@@ -369,6 +369,34 @@ static void test_yields_and_deletes(void **state)
 }
 
 /* A break is under way: nobody waits any longer. */
+/* One open of a lease is in the way, and gone; the lease stays, and breaks. */
+static void test_yields_and_breaks(void **state)
+{
+	struct smb2_fileid id, other;
+
+	(void)state;
+	durable_v1();
+	lease(7, 7);
+	assert_int_equal(create_with(0, LEASE, ALL_SHARES, 0, &id), 0);
+	durable_v1();
+	lease(7, 7);
+	assert_int_equal(create_with(0, LEASE,
+				 FILE_SHARE_READ | FILE_SHARE_WRITE, 0, &other),
+		0);
+	rig_gone(&rig, 0);
+	enter(0);
+	again_v1(id);
+	lease(7, 7);
+	assert_int_equal(create_with(0, LEASE, 0, 0, &id), 0);
+	rig.client = 5;
+	rig_enter(&rig, 2, 0x0300, "user alice");
+	rig.client = 0;
+	options = FILE_NON_DIRECTORY_FILE;
+	assert_int_equal(
+		create_with(2, 0, ALL_SHARES, 0, &other), STATUS_PENDING);
+	options = 0;
+}
+
 static void test_lost_in_break(void **state)
 {
 	struct smb2_fileid id, other;
@@ -763,6 +791,7 @@ int main(void)
 		TEST(test_wrong),
 		TEST(test_yields),
 		TEST(test_yields_and_deletes),
+		TEST(test_yields_and_breaks),
 		TEST(test_lost_in_break),
 		TEST(test_logoff_and_tree),
 		TEST(test_locks_stay),
