@@ -94,6 +94,24 @@ static struct sent *send_on(struct client *client, struct handle *handle,
 	return sent;
 }
 
+/* With the last open handle the lease ends, whatever is asked for meanwhile. */
+static void forget_if_last(struct client *client, struct cache *cache)
+{
+	for (unsigned int i = 0; i < CLIENT_HANDLES && cache != NULL; i++) {
+		const struct handle *handle = &client->handles[i];
+
+		if (handle_cache(handle) == cache &&
+			(handle->state == HANDLE_OPEN ||
+				handle->state == HANDLE_LOST ||
+				handle->state == HANDLE_AGAIN)) {
+			return;
+		}
+	}
+	if (cache != NULL) {
+		cache_forget(client, cache);
+	}
+}
+
 bool handle_close(struct client *client, struct handle *handle)
 {
 	const struct smb2_close_request body = {.file_id = handle->id};
@@ -105,6 +123,7 @@ bool handle_close(struct client *client, struct handle *handle)
 	world_note(client->world, "client %u closes %llx", client->index,
 		(unsigned long long)handle->id.persistent);
 	handle->state = HANDLE_CLOSING;
+	forget_if_last(client, handle_cache(handle));
 	return true;
 }
 
@@ -641,6 +660,9 @@ static void do_resilient(struct client *client)
 	if (send_on(client, handle, SENT_OTHER, SMB2_IOCTL, 0,
 		    &smb2_ioctl_request_type, &body) != NULL) {
 		handle->durable = 1;
+		world_note(client->world, "client %u makes %llx resilient",
+			client->index,
+			(unsigned long long)handle->id.persistent);
 	}
 }
 

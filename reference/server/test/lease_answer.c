@@ -26,7 +26,7 @@ static struct cache *cache_of(const struct sent *sent)
 struct opened {
 	struct smb2_create_response body;
 	uint64_t inode;
-	bool leased, v2;
+	bool leased, v2, breaking;
 	uint32_t state;
 	uint16_t epoch;
 	unsigned int durable;
@@ -59,6 +59,9 @@ static bool decode_opened(struct wire_view pdu, struct opened *ret)
 	lease = judge_context(contexts, "RqLs");
 	ret->leased = lease.n >= 32;
 	ret->v2 = lease.n == 52;
+	ret->breaking =
+		ret->leased &&
+		(wire_get32(lease.p + 20) & SMB2_LEASE_FLAG_BREAK_IN_PROGRESS);
 	ret->state = ret->leased ? wire_get32(lease.p + 16)
 				 : bits_of(ret->body.oplock_level);
 	ret->epoch = ret->v2 ? wire_get16(lease.p + 48) : 0;
@@ -117,8 +120,12 @@ static void opened_well(struct client *client, struct handle *handle,
 	handle->deletes = handle->options & FILE_DELETE_ON_CLOSE;
 	if (opened->leased && cache != NULL) {
 		cache->inode = opened->inode;
-		cache_granted(client, cache, opened->state, opened->epoch,
-			opened->v2);
+		/* What is being broken may be given up here already. */
+		cache_granted(client, cache,
+			opened->breaking && cache->known
+				? opened->state & cache->state
+				: opened->state,
+			opened->epoch, opened->v2);
 	} else {
 		grant_oplock(client, handle, opened);
 	}
@@ -507,7 +514,8 @@ static void lease_notified(struct conn *conn, struct client *client,
 		return;
 	}
 	if (!cache->known) {
-		cache->known = cache->v2 = true;
+		cache->known = true;
+		cache->v2 = body->new_epoch != 0;
 		cache->epoch = body->new_epoch;
 		cache->state = body->current_lease_state;
 	}

@@ -141,6 +141,13 @@ void cache_drop(struct client *client, struct cache *cache)
 	cache->used = false;
 }
 
+void cache_forget(struct client *client, struct cache *cache)
+{
+	lose_all(client, cache);
+	cache->known = false;
+	cache->state = 0;
+}
+
 bool cache_serves(
 	const struct client *client, const struct cache *cache, uint32_t what)
 {

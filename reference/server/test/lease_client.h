@@ -196,6 +196,8 @@ struct handle *handle_new(struct client *client);
 void handle_free(struct client *client, struct handle *handle);
 /* What is kept back is lost, or may be: nobody can count on it. */
 void cache_unsure(struct client *client, struct cache *cache);
+/* It begins anew with the next grant. */
+void cache_forget(struct client *client, struct cache *cache);
 void cache_lost(struct client *client, struct cache *cache, unsigned int at);
 void cache_drop(struct client *client, struct cache *cache);
 /* No longer valid, but for what is kept back. */

@@ -30,7 +30,8 @@
  *
  * An open without a session may be closed by the server at any time, and the
  * judge is not told: what would close it is remembered, and must not be
- * followed by a success to take it up. Responses that the server drops because
+ * followed by a success to take it up; a resilient open stays, without what
+ * would have been broken. Responses that the server drops because
  * their connection is gone are not seen: the key of a lost CREATE is blurred,
  * and no longer judged.
  */
@@ -98,6 +99,7 @@ struct judge_open {
 	uint64_t deadline, since;
 	unsigned int breaks;
 	bool durable, resilient, parked, lapsed;
+	uint32_t dropped; /* parked and resilient: that it lost silently */
 	uint32_t timeout; /* milliseconds */
 	uint64_t until;
 	uint32_t locks; /* of regions, exclusive */

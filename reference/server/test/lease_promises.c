@@ -140,6 +140,16 @@ static bool holder_is_there(const struct judge_open *open)
 				   : !open->parked;
 }
 
+/* Nobody is there to be told of a break. */
+static void take_silently(struct judge_open *open, uint32_t bits)
+{
+	if (open->resilient) {
+		open->dropped |= bits;
+	} else {
+		open->lapsed = true;
+	}
+}
+
 /* The open has been granted what it holds. */
 static void judge_grant(struct world *world, const struct judge_open *open)
 {
@@ -155,7 +165,7 @@ static void judge_grant(struct world *world, const struct judge_open *open)
 			continue;
 		}
 		if (!holder_is_there(other)) {
-			other->lapsed = true;
+			take_silently(other, bits & W ? R | W : W);
 			continue;
 		}
 		world_broken(world, "two writers",
@@ -384,11 +394,26 @@ static const char *what_is_wrong(const struct conn *conn,
 	if (asked->again_v2 && asked->guid != open->guid) {
 		return "has another CreateGuid";
 	}
-	if (create->bits & ~held_by(open) &&
+	if (create->bits & (open->dropped | ~held_by(open)) &&
 		!(lease != NULL && lease->blurred)) {
 		return "held less";
 	}
 	return NULL;
+}
+
+static void resumed_lease(struct world *world, struct judge_open *open,
+	const struct promises_create *create)
+{
+	struct judge_lease *lease = open->lease;
+
+	if (lease->v2 && !lease->blurred && !open->resilient &&
+		lease->epoch != create->epoch) {
+		world_broken(world, "epoch",
+			"a lease that is taken up again has epoch %u, not %u",
+			create->epoch, lease->epoch);
+	}
+	lease->epoch = create->epoch;
+	lease->state &= create->bits;
 }
 
 struct judge_open *promises_resumed(
@@ -413,17 +438,12 @@ struct judge_open *promises_resumed(
 	open->session = conn->judged_session;
 	open->client = conn->client->guid;
 	open->id = create->id;
+	open->level = create->level;
 	if (open->lease != NULL) {
 		open->lease->parked--;
-		if (open->lease->v2 && !open->lease->blurred &&
-			open->lease->epoch != create->epoch) {
-			world_broken(world, "epoch",
-				"a lease that is taken up again has epoch %u, "
-				"not %u",
-				create->epoch, open->lease->epoch);
-		}
-		open->lease->state &= create->bits;
+		resumed_lease(world, open, create);
 	}
+	open->dropped = 0;
 	judge_grant(world, open);
 	return NULL;
 }
@@ -480,7 +500,7 @@ void promises_judge(struct world *world, const struct judge_open *open,
 		owe(other, against, at);
 		bits = promised(other, against, at);
 		if (bits != 0 && !holder_is_there(other)) {
-			other->lapsed = !other->resilient;
+			take_silently(other, bits);
 		} else if (bits != 0) {
 			world_broken(world, "lost break",
 				"client %llu has done something to file %llu, "

@@ -56,6 +56,7 @@ void world_broken(
 	}
 	world->broken = true;
 	world->what = invariant;
+	world_note(world, "*** %s ***", invariant);
 	va_start(arguments, format);
 	add_line(world, format, arguments);
 	va_end(arguments);
