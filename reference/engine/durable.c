@@ -423,6 +423,7 @@ static enum model_newcomer durable_meets(
 	case MODEL_LEASE_REASON_RENAME:
 	case MODEL_LEASE_REASON_DELETE:
 	case MODEL_LEASE_REASON_LINK:
+	case MODEL_LEASE_REASON_SECURITY:
 		return MODEL_NEWCOMER_CONFLICTS;
 	default:
 		return MODEL_NEWCOMER_OVERWRITES;

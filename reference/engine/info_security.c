@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "engine/caching.h"
 #include "engine/fileops.h"
 #include "engine/posix.h"
 
@@ -222,20 +223,47 @@ static uint32_t security_check_set(const struct open *open, uint32_t parts)
 	return STATUS_SUCCESS;
 }
 
-void set_info_security_parts(
+static bool security_begin(
 	struct request *req, uint32_t additional, struct wire_view buffer)
 {
 	struct security_work *work = request_alloc(req, sizeof *work);
 
 	if (!work) {
 		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
-		return;
+		return false;
 	}
 	work->additional = additional;
 	work->buffer = buffer;
 	req->work = work;
+	return true;
+}
+
+void set_info_security_parts(
+	struct request *req, uint32_t additional, struct wire_view buffer)
+{
+	if (!security_begin(req, additional, buffer)) {
+		return;
+	}
 	req->op.node = req->open->node;
 	request_submit(req, FILES_STAT, security_set_stat_known);
+}
+
+/* Whoever keeps the file open would not meet the new descriptor. */
+static void security_set(struct request *req)
+{
+	const struct security_work *work = req->work;
+	struct sd sd = {0};
+
+	if (caching_wait(req, MODEL_LEASE_REASON_SECURITY, security_set)) {
+		return;
+	}
+	if (sd_parse(work->buffer, &sd) < 0) {
+		request_fail(req, STATUS_INVALID_PARAMETER);
+		return;
+	}
+	if (!posix_security_set(req, work->additional, work->buffer, &sd)) {
+		set_info_security_parts(req, work->additional, work->buffer);
+	}
 }
 
 void set_info_security(
@@ -255,7 +283,7 @@ void set_info_security(
 		request_fail(req, status);
 		return;
 	}
-	if (!posix_security_set(req, additional, buffer, &sd)) {
-		set_info_security_parts(req, additional, buffer);
+	if (security_begin(req, additional, buffer)) {
+		security_set(req);
 	}
 }
