@@ -61,6 +61,8 @@ bool reconnect(struct request *req);
 /* The parked open belongs to the session and tree of the request from now on;
  * negative errno. */
 int reconnect_bind(struct request *req, struct open *open);
+/* create_reply() is to answer from req->open, which was there before. */
+void create_reuse(struct request *req, uint32_t action);
 /* Answers a CREATE request from req->open, as it is now. */
 void create_from_open(struct request *req, uint32_t action);
 

@@ -229,7 +229,7 @@ int reconnect_bind(struct request *req, struct open *open)
 	return 0;
 }
 
-static void create_reuse(struct request *req, uint32_t action)
+void create_reuse(struct request *req, uint32_t action)
 {
 	struct create_work *work = req->work;
 

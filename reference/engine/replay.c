@@ -84,14 +84,49 @@ static enum model_replay_answer replay_answer(
 		       : MODEL_REPLAY_ANSWER_NEW_OPEN;
 }
 
-static void replay_again(struct request *req, struct open *open)
+/* A parked open belongs to the session as the answer leaves, as after a
+ * reconnect. */
+static void replay_known(struct files_op *op)
 {
-	if (open->durable.parked && reconnect_bind(req, open) < 0) {
+	struct request *req = op->ctx;
+	struct create_work *work = req->work;
+	struct open *open = req->open;
+
+	if (open->closing ||
+		replay_judge(req, open) != MODEL_REPLAYED_DISCONNECTED) {
+		/* Something has happened to it meanwhile. */
+		open_release(open);
+		req->open = NULL;
+		if (!replay_create(req)) {
+			create_find(req);
+		}
+		return;
+	}
+	if (op_failed(req)) {
+		return;
+	}
+	if (req->session->ended || req->tree->disconnected) {
+		request_fail(req, STATUS_USER_SESSION_DELETED);
+		return;
+	}
+	if (reconnect_bind(req, open) < 0) {
 		open_close(open, NULL, NULL);
 		request_fail(req, STATUS_INSUFFICIENT_RESOURCES);
 		return;
 	}
+	work->stat = op->stat;
+	create_reuse(req, open->durable.action);
+	create_reply(req);
+}
+
+static void replay_again(struct request *req, struct open *open)
+{
 	req->open = open_hold(open);
+	if (open->durable.parked) {
+		req->op.node = open->node;
+		request_submit(req, FILES_STAT, replay_known);
+		return;
+	}
 	create_from_open(req, open->durable.action);
 }
 
