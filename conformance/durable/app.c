@@ -87,6 +87,8 @@ CONF_TABLE(durable, displaced, held_rows,
 	struct file *f = file_of(r);
 	r = instance_open(b, id, no_version, row->state, row->oplock, f);
 	stop_ok(t, r, LEASE_APP_0001);
+	observe(t, r, "app_instance_breaks", "%s",
+		a->unsolicited != NULL ? "yes" : "no");
 	check_status(t, file_read(f, 0, 1), STATUS_FILE_CLOSED, LEASE_APP_0004);
 	check_status(t, file_write(f, 0, "x", 1), STATUS_FILE_CLOSED,
 		LEASE_APP_0004);

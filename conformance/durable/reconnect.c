@@ -38,6 +38,8 @@ CONF_TABLE(durable, taken_up, kind_rows, "a durable open is given back",
 	struct peer *again = lose(a);
 	struct reply *r = take_up(again, d);
 	CONF_STOP(t, rule_status(t, r, STATUS_SUCCESS, row->rule));
+	observe(t, r, "durable_context_at_reconnect", "%s",
+		durable_answered(r) ? "yes" : "no");
 	check_number(t, r, d->file->id.persistent, before.persistent,
 		"FileId.Persistent", LEASE_RECONNECT_0003);
 	r = file_read(d->file, 0, 6);

@@ -77,3 +77,33 @@ CONF_TEST(lease, key_of_a_hard_link,
 		STATUS_INVALID_PARAMETER);
 	check_ok(t, again(l, "x"), LEASE_GRANT_0009);
 }
+
+CONF_TEST(lease, deleted_on_close,
+	"the close of somebody else's open that deletes breaks H, and waits "
+	"not",
+	RULES(LEASE_BREAK_0017), NEEDS(LEASES))
+{
+	struct peer *a = client(t), *b = client(t);
+
+	need_ok(t, file_close(need_file(b, "x", NULL)));
+	struct lease *l = need_lease(a, "x", L_RH);
+	struct file *f = need_file(b, "x",
+		&(struct create_options){.disposition = DISPOSITION(FILE_OPEN),
+			.options = FILE_DELETE_ON_CLOSE});
+	const struct smb2_close_request q = {.file_id = f->id};
+	struct request *close = peer_send(b, &smb2_close_request_type, &q);
+
+	if (check_break(t, l, L_R, BREAK_ACK, RULE_LEASE_BREAK_0017)) {
+		struct reply *early = peer_wait_ms(close, QUIET_MS);
+
+		observe(t, early, "close_that_deletes_waits", "%s",
+			early->outcome == REPLY_TIMEOUT ? "yes" : "no");
+		need_ok(t, lease_ack(l, L_R));
+	}
+	need_ok(t, peer_wait(close));
+	struct reply *r = open_existing(b, "x", FILE_READ_DATA);
+	check_status(t, r, STATUS_DELETE_PENDING, LEASE_BREAK_0017);
+	need_ok(t, file_close(l->file));
+	r = open_existing(b, "x", FILE_READ_DATA);
+	check_status(t, r, STATUS_OBJECT_NAME_NOT_FOUND, LEASE_BREAK_0017);
+}

@@ -304,6 +304,8 @@ CONF_TABLE(lease, notification, both_rows, "the fields of an oplock break",
 	check_header(
 		t, r, SMB2_HEADER_F_MESSAGE_ID, UINT64_MAX, LEASE_OPLOCK_0025);
 	check_header(t, r, SMB2_HEADER_F_TREE_ID, 0, LEASE_OPLOCK_0026);
+	observe(t, r, "oplock_break_session", "%s",
+		r->header.session_id == 0 ? "zero" : "that of the open");
 	check_unsigned(t, r, LEASE_OPLOCK_0027);
 	need_ok(t, oplock_ack(f, O_II));
 	need_ok(t, peer_wait(open));

@@ -98,6 +98,7 @@ CONF_TABLE(lease, nothing_to_acknowledge, idle_rows,
 	struct file *f = need_oplock(a, "x", row->held, NULL);
 	struct reply *r = oplock_ack(f, row->level);
 
+	observe(t, r, "oplock_ack_of_nothing", "%s", status_text(r->status));
 	check_status(
 		t, r, STATUS_INVALID_OPLOCK_PROTOCOL, LEASE_OPLOCKACK_0005);
 }

@@ -90,6 +90,26 @@ CONF_TABLE(replay, changed, changed_rows,
 	file_close(file_of(first));
 }
 
+CONF_TEST(replay, changed_oplock,
+	"a replayed CREATE asks for another oplock than the first",
+	RULES(LEASE_REPLAY_0001), NEEDS(DURABLE_V2))
+{
+	struct peer *a = client(t);
+	struct durable_request q = {.oplock = O_BATCH};
+	struct reply *first = durable_open(a, "x", &q);
+
+	need_ok(t, first);
+	q.oplock = O_II;
+	struct reply *r = durable_replay(a, "x", &q);
+	stop_ok(t, r, LEASE_REPLAY_0001);
+	observe(t, r, "replay_oplock_level", "0x%02x",
+		reply_as(r, smb2_create_response)->oplock_level);
+	check_number(t, r, file_of(r)->id.volatile_,
+		file_of(first)->id.volatile_, "FileId.Volatile",
+		LEASE_REPLAY_0001);
+	file_close(file_of(first));
+}
+
 /* --- while the first one waits -------------------------------------- */
 
 static const struct {

@@ -246,6 +246,59 @@ CONF_TABLE(replay, outstanding, table_rows,
 	}
 }
 
+/* A request that stays while the sequence goes round. */
+CONF_TEST(replay, round_about,
+	"a CHANGE_NOTIFY that waits while ChannelSequence goes all around",
+	RULES(LEASE_SEQUENCE_0003, LEASE_SEQUENCE_0005),
+	NEEDS(DIALECT_MIN(0x0300)))
+{
+	struct peer *a = client(t);
+	struct file *d = need_directory(a, "d");
+	struct request *notify =
+		dir_notify_send(d, FILE_NOTIFY_CHANGE_FILE_NAME, false, 4096);
+
+	need_status(t, peer_interim(notify), STATUS_PENDING);
+	for (unsigned int i = 1; i <= 6; i++) {
+		a->channel_sequence = (uint16_t)(i * 0x7fff);
+		need_ok(t, other_query(d));
+	}
+	uint16_t now = a->channel_sequence;
+	check_ok(t, change(d, SET_INFO, now, false), LEASE_SEQUENCE_0003);
+	check_ok(t, change(d, SET_INFO, (uint16_t)(now + 1), false),
+		LEASE_SEQUENCE_0003);
+	peer_cancel(notify);
+	need_status(t, peer_wait(notify), STATUS_CANCELLED);
+	check_ok(t, change(d, SET_INFO, (uint16_t)(now + 1), true),
+		LEASE_SEQUENCE_0005);
+	check_ok(t, change(d, SET_INFO, (uint16_t)(now + 2), true),
+		LEASE_SEQUENCE_0005);
+}
+
+/* The document counts what is outstanding to what came before, and refuses;
+ * others look at what came before only. No rule says which. */
+CONF_TEST(replay, newer_replay,
+	"a replayed request is ahead of one that is outstanding",
+	RULES(LEASE_SEQUENCE_0003), NEEDS(DIALECT_MIN(0x0300)))
+{
+	struct peer *a = client(t), *b = client(t);
+	struct file *other = need_file(b, "x", NULL);
+	struct file *f = open_at(a, "x", 10);
+
+	need_ok(t, other_lock(other));
+	struct request *waits =
+		file_lock_send(f, 0, 1, SMB2_LOCKFLAG_EXCLUSIVE_LOCK);
+	need_status(t, peer_interim(waits), STATUS_PENDING);
+	struct reply *r = change(f, SET_INFO, 11, true);
+	observe(t, r, "newer_replay_beside_outstanding", "%s",
+		status_text(r->status));
+	check_status_in(t, r, LEASE_SEQUENCE_0003, STATUS_SUCCESS, STALE);
+	check_status(
+		t, change(f, SET_INFO, 10, false), STALE, LEASE_SEQUENCE_0003);
+	check_ok(t, change(f, SET_INFO, 11, false), LEASE_SEQUENCE_0003);
+	need_ok(t, file_lock(other, 0, 1, SMB2_LOCKFLAG_UNLOCK));
+	need_ok(t, peer_wait(waits));
+}
+
 /* --- older dialects ------------------------------------------------- */
 
 static const struct {
