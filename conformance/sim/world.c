@@ -16,6 +16,7 @@
 #include "transport/simstream.h"
 #include "transport/tcp.h"
 
+#define UID_NOBODY 65534
 #define START 133801632000000000u /* FILETIME: 2025-01-01 */
 #define MS 1000000u
 #define DELAY_MIN (MS / 20)
@@ -45,6 +46,7 @@ struct world {
 
 static struct config config;
 static struct auth_port *auth;
+static struct auth_port named; /* the same with ids of our own */
 
 static void must(int r, const char *what)
 {
@@ -64,6 +66,27 @@ static void break_rules(void)
 		must(-ENOTSUP, config.breaks[i]);
 #endif
 	}
+}
+
+/* The first user is root, every other one somebody, whatever accounts this
+ * machine has. */
+static int step_named(struct auth_exchange *exchange, struct wire_view token,
+	struct auth_result *ret_result)
+{
+	int r = auth->step(exchange, token, ret_result);
+	struct auth_identity *who = &ret_result->identity;
+
+	if (r < 0 || ret_result->outcome != AUTH_DONE) {
+		return r;
+	}
+	who->uid = who->gid = UID_NOBODY;
+	who->group_count = 0;
+	for (unsigned int i = 0; i < config.user_count; i++) {
+		if (strcmp(config.users[i].name, who->user) == 0) {
+			who->uid = who->gid = i;
+		}
+	}
+	return 0;
 }
 
 /* One logon: what the libraries below set up once is there for all tests. */
@@ -103,6 +126,8 @@ void world_configure(int argc, char *const argv[])
 	users.guest = config.engine.guest;
 	users.anonymous = config.anonymous;
 	must(gss_auth_create(&users, &auth), "users");
+	named = *auth;
+	named.step = step_named;
 	break_rules();
 	if (config.user_count > 0) {
 		log_on_once();
@@ -179,7 +204,7 @@ static void start_engine(struct world *world)
 		.family = AF_INET,
 		.address = {127, 0, 0, 1}};
 	struct engine_config view = config.engine;
-	const struct engine_ports ports = {auth, &world->host};
+	const struct engine_ports ports = {&named, &world->host};
 
 	host_random(world, &view.server_guid, sizeof(view.server_guid));
 	view.interfaces = &loopback;

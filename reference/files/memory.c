@@ -588,6 +588,18 @@ static bool mem_is_directory(const struct mem_inode *inode)
 	return inode->directory && !mem_reparse_type(inode);
 }
 
+/* A sticky directory keeps the names of others, as the kernel has it. */
+static int mem_may_take(
+	const struct files_op *op, const struct mem_entry *entry)
+{
+	const struct mem_inode *directory = entry->parent;
+	const struct auth_identity *who = op->who;
+	bool other = who && who->uid != 0 && who->uid != directory->uid &&
+		     who->uid != entry->inode->uid;
+
+	return other && (directory->mode & S_ISVTX) != 0 ? -EPERM : 0;
+}
+
 /* May the name at place give way to inode? 0 or what the peer is told. */
 static int mem_may_replace(struct files_op *op, struct mem_place *place,
 	const struct mem_inode *inode)
@@ -596,6 +608,9 @@ static int mem_may_replace(struct files_op *op, struct mem_place *place,
 
 	if (!op->replace) {
 		return -EEXIST;
+	}
+	if (mem_may_take(op, place->entry) < 0) {
+		return -EPERM;
 	}
 	if (op->node->posix) {
 		bool over = mem_is_directory(old);
@@ -675,11 +690,14 @@ static int mem_rename(struct mem_share *share, struct files_op *op, bool move)
 		(inode->directory && mem_below(place.directory, inode))) {
 		return old && old->parent ? -EINVAL : -ENOENT;
 	}
-	if (place.entry && (place.entry != old || !move)) {
+	if (move) {
+		r = mem_may_take(op, old);
+	}
+	if (r == 0 && place.entry && (place.entry != old || !move)) {
 		r = mem_may_replace(op, &place, inode);
-		if (r < 0) {
-			return r;
-		}
+	}
+	if (r < 0) {
+		return r;
 	}
 	/* Two names of one file: rename(2) and link(2) leave both. */
 	if (place.entry && place.entry != old && place.entry->inode == inode &&
@@ -719,6 +737,9 @@ static int mem_unlink_node(struct mem_share *share, struct files_op *op)
 	}
 	if (!node->entry->parent) {
 		return -ENOENT;
+	}
+	if (mem_may_take(op, node->entry) < 0) {
+		return -EPERM;
 	}
 	if (node->inode->entry_count > 0) {
 		return -ENOTEMPTY;

@@ -648,6 +648,48 @@ static void test_default_acl(void **state)
 	assert_int_equal(w->op.stat.mode, S_IFDIR | 0770);
 }
 
+/* On a disk only as root. */
+static void test_sticky(void **state)
+{
+	static const struct auth_identity one = {
+		.user = "one", .uid = 60001, .gid = 60001};
+	static const struct auth_identity two = {
+		.user = "two", .uid = 60002, .gid = 60002};
+	struct world *w = *state;
+	struct files_node *node;
+	struct files_op *op;
+
+	if (geteuid() != 0) {
+		skip();
+	}
+	chmod(w->root, 0755); /* where there is one */
+	node = px_make(w, "s", FILES_DIRECTORY, 0777);
+	op = fresh(w, node);
+	op->set_mode = true;
+	op->stat.mode = 01777;
+	assert_int_equal(run(w, FILES_SET_STAT), 0);
+	shut(w, node);
+	op = fresh(w, NULL);
+	op->who = &one;
+	op->posix = true;
+	op->path = "s/f";
+	op->open.how = FILES_CREATE_NEW;
+	op->open.mode = 0666;
+	assert_int_equal(run(w, FILES_OPEN), 0);
+	node = op->node;
+	op = fresh(w, node);
+	op->who = &two;
+	op->path = "s/g";
+	assert_int_equal(run(w, FILES_RENAME), -EPERM);
+	op = fresh(w, node);
+	op->who = &two;
+	assert_int_equal(run(w, FILES_UNLINK), -EPERM);
+	op = fresh(w, node);
+	op->who = &one;
+	assert_int_equal(run(w, FILES_UNLINK), 0);
+	shut(w, node);
+}
+
 /* Only as root: chmod, chown and sticky directories as the kernel judges. */
 static void test_rights(void **state)
 {
@@ -739,6 +781,7 @@ int main(void)
 		ONLY_LINUX(test_hidden),
 		ONLY_LINUX(test_default_acl),
 		ONLY_LINUX(test_rights),
+		BOTH(test_sticky),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
