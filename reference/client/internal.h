@@ -84,6 +84,9 @@ struct client_tree {
 	uint32_t id;
 	bool sealed;
 	bool posix; /* found to answer POSIX opens */
+	/* Of opens that have none of their own, or NULL: the ParentLeaseKey of
+	 * a change. */
+	const struct client_wish *wish;
 };
 
 /* What a CREATE asks for beside the file: caching, and that the open outlives

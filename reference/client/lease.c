@@ -169,7 +169,7 @@ static bool find_ack_lane(struct lease *lease)
 		}
 		known++;
 		const struct lane *lane = &share->lanes[f->lane];
-		if (!f->lost && !lane->lost &&
+		if (!f->ending && !f->lost && !lane->lost &&
 			f->generation == lane->generation) {
 			lease->lane = f->lane;
 			return true;

@@ -24,7 +24,7 @@ static bool wants_lease(const struct client_tree *tree, const struct opening *o)
 
 /* The parent's key tells the server that its lease need not be broken for what
  * is done here: the listing is dropped without that. 3.2.4.3.8 */
-static void set_parent(
+void open_set_parent(
 	struct smb3x *share, const char *path, struct client_wish *wish)
 {
 	size_t n = path_parent(path, strlen(path));
@@ -49,7 +49,7 @@ static struct lease *set_lease(struct smb3x *share, const char *path,
 		wish->state = RH;
 		wish->epoch = lease->epoch;
 		o->changes = lease->changes;
-		set_parent(share, path, wish);
+		open_set_parent(share, path, wish);
 	}
 	pthread_mutex_unlock(&share->lock);
 	return lease;
@@ -231,6 +231,9 @@ void open_forget(struct smb3x_file *file)
 
 int open_close(struct smb3x_file *file)
 {
+	pthread_mutex_lock(&file->share->lock);
+	file->ending = true; /* which acknowledges a break */
+	pthread_mutex_unlock(&file->share->lock);
 	int error = client_close(file->file);
 	file->file = NULL;
 	open_forget(file);

@@ -28,6 +28,9 @@ struct opening {
 int open_file(struct client_tree *tree, const char *path, struct opening *o,
 	const struct posix_step *step, struct smb3x_file **ret_file,
 	int *ret_step);
+/* The key of the lease of the directory, if that is held. Under the lock. */
+void open_set_parent(
+	struct smb3x *share, const char *path, struct client_wish *wish);
 /* Closes it on its lane, which is taken and connected. */
 int open_close(struct smb3x_file *file);
 /* Takes it out of the list and frees it, closed or lost. */

@@ -21,9 +21,11 @@ struct create {
 	struct create_contexts contexts;
 };
 
-static int create_init(struct create *create, const struct client *client,
+static int create_init(struct create *create, const struct client_tree *tree,
 	bool posix, const char *path, const struct posix_how *how)
 {
+	const struct client_wish *wish =
+		how->wish != NULL ? how->wish : tree->wish;
 	*create = (struct create){0};
 	uint8_t *name = NULL;
 	size_t n = 0;
@@ -32,16 +34,15 @@ static int create_init(struct create *create, const struct client *client,
 		return error;
 	}
 	error = create_put_contexts(
-		client, posix, how->mode, how->wish, &create->contexts);
+		tree->client, posix, how->mode, wish, &create->contexts);
 	if (error < 0) {
 		free(name);
 		return error;
 	}
 	create->name = name;
-	create->again = how->wish != NULL && how->wish->again;
-	create->flags = how->wish != NULL && how->wish->replay
-				? SMB2_FLAGS_REPLAY_OPERATION
-				: 0;
+	create->again = wish != NULL && wish->again;
+	create->flags =
+		wish != NULL && wish->replay ? SMB2_FLAGS_REPLAY_OPERATION : 0;
 	create->request = (struct smb2_create_request){
 		.requested_oplock_level = create->contexts.oplock,
 		.impersonation_level = 2, /* Impersonation */
@@ -186,7 +187,7 @@ int posix_call(struct client_tree *tree, const char *path,
 {
 	struct client *client = tree->client;
 	struct create create;
-	int error = create_init(&create, client, tree->posix, path, how);
+	int error = create_init(&create, tree, tree->posix, path, how);
 	if (error < 0) {
 		return error;
 	}
@@ -263,7 +264,7 @@ int posix_open_step(struct client_tree *tree, const char *path,
 	struct client_file **ret_file, int *ret_step)
 {
 	struct create create;
-	int error = create_init(&create, tree->client, tree->posix, path, how);
+	int error = create_init(&create, tree, tree->posix, path, how);
 	if (error < 0) {
 		return error;
 	}
@@ -320,7 +321,7 @@ int posix_probe(struct client_tree *tree)
 		.options = FILE_DIRECTORY_FILE,
 	};
 	struct create create;
-	int error = create_init(&create, tree->client, true, "", &how);
+	int error = create_init(&create, tree, true, "", &how);
 	if (error < 0) {
 		return error;
 	}

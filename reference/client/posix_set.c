@@ -331,8 +331,11 @@ int posix_lock(struct client_file *file, enum smb3x_lock lock, uint64_t offset,
 	wire_put32(element + 16, flags[lock]);
 	wire_put32(element + 20, 0);
 	/* One LOCK at a time: always the first bucket. 3.2.4.19 */
-	bool counted = file->grant.durable &&
-		       file->tree->client->dialect >= SMB2_DIALECT_210;
+	const struct client *client = file->tree->client;
+	bool counted =
+		file->grant.durable && client->dialect >= SMB2_DIALECT_300 &&
+		(client->server_capabilities & SMB2_GLOBAL_CAP_MULTI_CHANNEL) !=
+			0;
 	const struct smb2_lock_request request = {
 		.lock_count = 1,
 		.lock_sequence =

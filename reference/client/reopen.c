@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/lease.h"
+#include "client/open.h"
 
 /* A file of the lane that is neither on this connection nor given up. */
 static struct smb3x_file *find_parted(const struct lane *lane)
@@ -44,6 +44,7 @@ static struct client_wish wish_of(const struct smb3x_file *file)
 		wish.epoch = file->lease->epoch;
 		wish.has_parent = file->has_parent;
 		wish.parent = file->parent;
+		open_set_parent(file->share, file->path, &wish);
 		pthread_mutex_unlock(&file->share->lock);
 	}
 	return wish;

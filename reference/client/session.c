@@ -47,13 +47,16 @@ static bool numbers_have(const struct numbers *numbers, uint16_t value)
 	return false;
 }
 
+/* With MULTI_CHANNEL the server counts LOCK requests, so that one may be sent
+ * again. 3.2.4.19, 3.3.5.14 */
 static uint32_t own_capabilities(const struct client *client)
 {
-	return SMB2_GLOBAL_CAP_LARGE_MTU | SMB2_GLOBAL_CAP_ENCRYPTION |
-	       (client->options.leases
-			       ? SMB2_GLOBAL_CAP_LEASING |
-					 SMB2_GLOBAL_CAP_DIRECTORY_LEASING
-			       : 0);
+	const uint32_t always =
+		SMB2_GLOBAL_CAP_LARGE_MTU | SMB2_GLOBAL_CAP_ENCRYPTION;
+	const uint32_t wanted = SMB2_GLOBAL_CAP_LEASING |
+				SMB2_GLOBAL_CAP_DIRECTORY_LEASING |
+				SMB2_GLOBAL_CAP_MULTI_CHANNEL;
+	return client->options.leases ? always | wanted : always;
 }
 
 static uint16_t own_security_mode(const struct client *client)

@@ -17,6 +17,7 @@
 
 #include "client/cache.h"
 #include "client/lane.h"
+#include "client/open.h"
 #include "wire/registry.h"
 
 #define LANES_DEFAULT 4
@@ -285,8 +286,26 @@ int share_run(struct smb3x *share, const char *path, unsigned int how,
 	return error;
 }
 
-void share_changed(const struct client_tree *tree, const char *path)
+void share_changing(struct client_tree *tree, const char *path,
+	struct share_change *ret_change)
 {
+	struct smb3x *share = lane_of(tree->client)->share;
+	struct client_wish wish = {.state = SMB2_LEASE_NONE};
+	if (tree->client->dialect >= SMB2_DIALECT_300 &&
+		getrandom(&wish.key, sizeof(wish.key), 0) ==
+			(ssize_t)sizeof(wish.key)) {
+		pthread_mutex_lock(&share->lock);
+		open_set_parent(share, path, &wish);
+		pthread_mutex_unlock(&share->lock);
+	}
+	wish.lease = wish.has_parent;
+	ret_change->wish = wish;
+	tree->wish = wish.lease ? &ret_change->wish : NULL;
+}
+
+void share_changed(struct client_tree *tree, const char *path)
+{
+	tree->wish = NULL;
 	cache_changed(lane_of(tree->client)->share, path);
 }
 

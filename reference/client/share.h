@@ -68,6 +68,7 @@ struct smb3x_file {
 	struct wire_guid parent; /* key of the lease of the directory */
 	bool lost;               /* it could not be taken up again */
 	uint32_t lost_status;    /* and that is what the server said */
+	bool ending;             /* its CLOSE is under way */
 	bool ack_due;            /* of an oplock */
 	bool changed;            /* something was written by it */
 	bool kept;               /* closed by the application */
@@ -100,8 +101,18 @@ int share_run(struct smb3x *share, const char *path, unsigned int how,
 int share_walk(struct smb3x *share, struct client_tree *tree, const char *path,
 	share_call *call, void *ctx, char **ret_path);
 
+/*
+ * A change of a path, by a call on a tree: what the call opens tells the key of
+ * the directory's lease, so that the server does not break it for what is
+ * known here. Ends with share_changed(): what was cached is dropped.
+ */
+struct share_change {
+	struct client_wish wish;
+};
+void share_changing(struct client_tree *tree, const char *path,
+	struct share_change *ret_change);
 /* What was done to a path by a call on a tree: cache.h. */
-void share_changed(const struct client_tree *tree, const char *path);
+void share_changed(struct client_tree *tree, const char *path);
 void share_moved(
 	const struct client_tree *tree, const char *from, const char *to);
 

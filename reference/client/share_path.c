@@ -183,6 +183,8 @@ static int call_mkdir(struct client_tree *tree, const char *path, void *ctx)
 		.options = FILE_DIRECTORY_FILE | FILE_OPEN_REPARSE_POINT,
 		.mode = *mode,
 	};
+	struct share_change change;
+	share_changing(tree, path, &change);
 	int error = posix_call(tree, path, &how, NULL, NULL, NULL);
 	share_changed(tree, path);
 	return error;
@@ -209,6 +211,8 @@ static int call_mknod(struct client_tree *tree, const char *path, void *ctx)
 	if (!tree->posix && !S_ISREG(c->mode)) {
 		return without_posix(tree);
 	}
+	struct share_change change;
+	share_changing(tree, path, &change);
 	int error = posix_mknod(tree, path, c->mode, c->major, c->minor);
 	share_changed(tree, path);
 	return error;
@@ -223,6 +227,8 @@ int smb3x_mknod(struct smb3x *share, const char *path, uint32_t mode,
 
 static int call_symlink(struct client_tree *tree, const char *path, void *ctx)
 {
+	struct share_change change;
+	share_changing(tree, path, &change);
 	int error = posix_symlink(tree, ctx, path);
 	share_changed(tree, path);
 	return error;
@@ -237,6 +243,8 @@ int smb3x_symlink(struct smb3x *share, const char *target, const char *path)
 static int remove_path(
 	struct client_tree *tree, const char *path, bool directory)
 {
+	struct share_change change;
+	share_changing(tree, path, &change);
 	int error = posix_remove(tree, path, directory);
 	share_changed(tree, path);
 	if (error == 0) {
@@ -311,6 +319,8 @@ static int call_pair(struct client_tree *tree, const char *to, void *ctx)
 	const struct pair_call *c = ctx;
 	tree->client->stop.known = false;
 	if (c->link) {
+		struct share_change change;
+		share_changing(tree, to, &change);
 		int error = posix_link(tree, c->from, to);
 		share_changed(tree, c->from);
 		share_changed(tree, to);
@@ -323,6 +333,8 @@ static int call_pair(struct client_tree *tree, const char *to, void *ctx)
 		return client_complain(tree->client, -EINVAL,
 			"a directory cannot move into itself");
 	}
+	struct share_change change;
+	share_changing(tree, c->from, &change);
 	int error = posix_rename(tree, c->from, to, c->replace);
 	share_changed(tree, c->from);
 	share_changed(tree, to);
@@ -401,6 +413,8 @@ struct change_call {
 static int call_change(struct client_tree *tree, const char *path, void *ctx)
 {
 	const struct change_call *c = ctx;
+	struct share_change change;
+	share_changing(tree, path, &change);
 	int error = posix_change_path(tree, path, &c->change, c->follow);
 	bool owner_only =
 		c->change.set_mode || c->change.set_uid || c->change.set_gid;

@@ -4,6 +4,7 @@
 against smb3xd, through a proxy that counts and cuts."""
 import hashlib
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -404,3 +405,49 @@ def test_nothing_is_remembered_over_a_cut(server, way, connect):
     way.deaf = False
     assert share.stat('f').size == 5
     assert share.list('') == ['f', 'g']
+
+
+def smbclient():
+    """Samba's client, or what SMBCLIENT says: `chroot FOLDER smbclient`."""
+    words = os.environ.get('SMBCLIENT', 'smbclient').split()
+    if shutil.which(words[0]) is None:
+        pytest.skip(f'{words[0]} is not there')
+    return words
+
+
+def test_changes_of_a_foreign_client_are_seen(server, connect):
+    share = connect()
+    host, port = server.address.rsplit(':', 1)
+
+    def foreign(commands):
+        before = time.monotonic()
+        subprocess.run(
+            [*smbclient(), '-p', port, '-U', f'{USER}%secret', '-m',
+             'SMB3_11', f'//{host}/data', '-c', commands],
+            check=True, capture_output=True, timeout=60)
+        return time.monotonic() - before
+
+    usual = foreign('ls')
+    share.call('mkdir', 'd', 0o755)
+    share.put('d/f', b'12345')
+    for commands, names in (
+            ('rename d\\f d\\g', ['g']), ('mkdir d\\sub', ['g', 'sub']),
+            ('rename d\\sub d\\top', ['g', 'top']),
+            ('put /etc/passwd d\\g', ['g', 'top']),
+            ('rmdir d\\top', ['g']), ('del d\\g', [])):
+        before = share.list('d')
+        for name in before:
+            share.stat('d/' + name)
+            if name in 'fg':
+                share.open('d/' + name).close()
+        assert foreign(commands) < usual + PROMPT, commands
+        end = time.monotonic() + PROMPT
+        while share.list('d') != names and time.monotonic() < end:
+            time.sleep(0.01)
+        assert share.list('d') == names, commands
+        for name in set(before) - set(names):
+            with pytest.raises(FileNotFoundError):
+                share.stat('d/' + name)
+        if 'put' in commands:
+            size = (server.data / 'd' / 'g').stat().st_size
+            assert share.stat('d/g').size == size > 5
