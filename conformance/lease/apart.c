@@ -44,6 +44,23 @@ CONF_TABLE(lease, not_more, asked_rows,
 		"LeaseState beyond the request", LEASE_GRANT_0023);
 }
 
+CONF_TEST(lease, beside_read_control,
+	"an open that may read the security descriptor leaves no W to others",
+	RULES(LEASE_GRANT_0013), NEEDS(LEASES))
+{
+	struct peer *a = client(t), *b = client(t);
+
+	need_ok(t, file_close(need_file(b, "x", NULL)));
+	need_file(b, "x",
+		&(struct create_options){.access = FILE_READ_ATTRIBUTES |
+						   READ_CONTROL | SYNCHRONIZE});
+	struct reply *r = lease_open(a, "x",
+		&(struct lease_request){.key = new_guid(t), .state = L_RWH});
+	need_ok(t, r);
+	check_number(t, r, lease_answer(r).state, L_RH, "LeaseState",
+		LEASE_GRANT_0013);
+}
+
 CONF_TEST(lease, oplock_on_another_connection,
 	"an oplock break goes to another connection of the session",
 	RULES(LEASE_OPLOCK_0029), NEEDS(DIALECT_MIN(0x0300), MULTICHANNEL))

@@ -26,6 +26,15 @@ struct lease_wish {
 /* Does the rule hold that a row of a table names? */
 bool model_rule(const char *id);
 
+/* Does the open have more than access to attributes? Then it sees or changes
+ * what others would cache. */
+static inline bool open_sees_data(const struct open *open)
+{
+	return open->granted_access &
+	       ~(uint32_t)(FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES |
+			   SYNCHRONIZE);
+}
+
 /* ---- lease.c ---- */
 
 #define LEASE_ALL \

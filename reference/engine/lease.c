@@ -73,14 +73,6 @@ bool lease_misused(struct engine_conn *conn, const struct lease_wish *wish,
 	return lease && lease->file != file && RULE(LEASE_GRANT_0012);
 }
 
-/* More than attributes: such an open sees or changes what is cached. */
-static bool lease_sees_data(const struct open *open)
-{
-	return open->granted_access &
-	       ~(uint32_t)(FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES |
-			   READ_CONTROL | SYNCHRONIZE);
-}
-
 /* What opens outside of the lease leave to it. */
 struct lease_others {
 	enum model_others kind;
@@ -95,7 +87,7 @@ static void lease_beside(const struct open *other, struct lease_others *others)
 
 	if ((held & R) || other->oplock_level) {
 		kind = MODEL_OTHERS_CACHING;
-	} else if (lease_sees_data(other)) {
+	} else if (open_sees_data(other)) {
 		kind = MODEL_OTHERS_PLAIN;
 	}
 	others->kind = kind > others->kind ? kind : others->kind;

@@ -26,13 +26,6 @@ static enum model_oplock oplock_row(uint8_t level)
 	}
 }
 
-static bool oplock_sees_data(const struct open *open)
-{
-	return open->granted_access &
-	       ~(uint32_t)(FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES |
-			   SYNCHRONIZE);
-}
-
 /* How much another open leaves. */
 static uint8_t oplock_beside(const struct open *other)
 {
@@ -54,7 +47,7 @@ static uint8_t oplock_beside(const struct open *other)
 	} else if (other->oplock_level == II) {
 		return RULE(LEASE_OPLOCK_0005) ? II : NONE;
 	}
-	if (!oplock_sees_data(other)) {
+	if (!open_sees_data(other)) {
 		return BATCH;
 	}
 	if (!RULE(LEASE_OPLOCK_0004)) {
