@@ -184,7 +184,8 @@ bool caching_break(struct file *file, const struct cause *cause)
 		const struct share_claim theirs = {
 			holder->granted_access, holder->share_access};
 
-		if (cause_own(cause, holder) ||
+		/* One that is being closed gives up what it has by itself. */
+		if (holder->closing || cause_own(cause, holder) ||
 			(cause->claim &&
 				sharemode_compatible(*cause->claim, theirs))) {
 			continue;
