@@ -122,9 +122,8 @@ static void opened_well(struct client *client, struct handle *handle,
 		cache->inode = opened->inode;
 		/* What is being broken may be given up here already. */
 		cache_granted(client, cache,
-			opened->breaking && cache->known
-				? opened->state & cache->state
-				: opened->state,
+			opened->breaking ? opened->state & cache->state
+					 : opened->state,
 			opened->epoch, opened->v2);
 	} else {
 		grant_oplock(client, handle, opened);
