@@ -15,8 +15,7 @@
 #define CLEANUP_EACH_MS 150 /* more for every directory */
 #define DEPTH_MAX 16
 #define LISTING 65536
-
-static const struct run *run_to_clean;
+#define STRAY "stray " /* a note: what was not removed */
 
 static bool remove_tree(struct peer *p, const char *path, unsigned int depth);
 
@@ -232,15 +231,102 @@ static struct peer *posix_cleaner(struct test *t)
 		t, &(struct client_options){.dialect = 0x0311, .posix = true});
 }
 
-static void clean_all(struct test *t, const void *row)
+/* Several clients clean, each every PARTS-th directory. */
+#define PARTS 4
+
+struct part {
+	struct child child;
+	const struct run *run;
+	unsigned int number;
+};
+
+static const struct part *part_to_clean;
+
+/* The next directory of a part behind *at (NULL at first), without its line
+ * break; false at the end. */
+static bool next_of_part(const struct part *part, const char **at,
+	unsigned int *index, struct wire_view *ret_name)
 {
-	const char *name = run_to_clean->directories.p, *end;
+	const char *end;
+
+	*at = *at == NULL ? part->run->directories.p : *at;
+	while (*at != NULL && (end = strchr(*at, '\n')) != NULL) {
+		const char *name = *at;
+
+		*at = end + 1;
+		if ((*index)++ % PARTS == part->number) {
+			*ret_name = wire_view_of(name, (size_t)(end - name));
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Something whose name begins like those of the directories. */
+static void remove_stray(
+	struct peer *p, const struct run *run, struct wire_view utf16_name)
+{
+	char name[1024];
+	int n = wire_utf16_to_utf8(utf16_name, name, sizeof(name) - 2);
+
+	if (n < 0) {
+		return;
+	}
+	memcpy(name + n, "\n", 2);
+	if (strstr(run->directories.p, name) != NULL) {
+		return; /* a directory, which some part removes */
+	}
+	name[n] = '\0';
+	if (!share_remove(p, test_text(p->t, "\\%s", name))) {
+		log_note(p->t->log, 0, STRAY "%s", name);
+	}
+}
+
+/* A request whose name was spoilt on purpose may make a file beside the
+ * directory of its test. */
+static void remove_strays(struct peer *p, const struct run *run)
+{
+	const char *pattern = test_text(p->t, "conf-%s-*", run->name);
+	struct file_directory_information e;
+	struct reply *r = file_create(p, "\\",
+		&(struct create_options){.access = FILE_LIST_DIRECTORY,
+			.disposition = DISPOSITION(FILE_OPEN)});
+	struct file *root;
+
+	if (r->outcome != REPLY_ARRIVED || r->status != STATUS_SUCCESS) {
+		return;
+	}
+	root = file_of(r);
+	for (;;) {
+		struct wire_list list;
+
+		r = dir_query(
+			root, FileDirectoryInformation, 0, pattern, LISTING);
+		if (r->outcome != REPLY_ARRIVED ||
+			r->status != STATUS_SUCCESS) {
+			break;
+		}
+		list = wire_list_of(
+			&file_directory_information_type, dir_data(r));
+		while (wire_list_next(&list, &e, NULL) == 1) {
+			remove_stray(p, run, e.file_name);
+		}
+	}
+	file_close(root);
+}
+
+static void clean_part(struct test *t, const void *row)
+{
+	const struct part *part = part_to_clean;
 	struct peer *p = client(t), *q = NULL;
+	const char *at = NULL;
+	unsigned int index = 0;
+	struct wire_view name;
 
 	(void)row;
-	while (name != NULL && (end = strchr(name, '\n')) != NULL) {
-		char *path = test_text(t, "\\%.*s", (int)(end - name), name);
-
+	while (next_of_part(part, &at, &index, &name)) {
+		char *path = test_text(
+			t, "\\%.*s", (int)name.n, (const char *)name.p);
 		bool gone = share_remove(p, path);
 
 		if (!gone && (q != NULL || (q = posix_cleaner(t)) != NULL)) {
@@ -249,67 +335,101 @@ static void clean_all(struct test *t, const void *row)
 		if (gone) {
 			log_note(t->log, 0, "%s", path + 1);
 		}
-		name = end + 1;
+	}
+	if (part->number == 0) {
+		remove_strays(p, part->run);
 	}
 }
 
 static const struct conf_test cleanup_test = {
-	.area = "cleanup", .name = "cleanup", .body = clean_all};
+	.area = "cleanup", .name = "cleanup", .body = clean_part};
 
 static void body(struct log *log, void *ctx)
 {
-	const struct run *run = ctx;
+	const struct part *part = ctx;
 	struct test t = {
 		.test = &cleanup_test,
 		.id = "cleanup",
-		.target = run->target,
+		.target = part->run->target,
 		.log = log,
-		.run = run->name,
-		.time_scale = run->options->time_scale,
+		.run = part->run->name,
+		.time_scale = part->run->options->time_scale,
 	};
 
-	run_to_clean = run;
+	part_to_clean = part;
 	test_run(&t, NULL);
 }
 
-static bool removed(const struct log *log, const char *name, size_t n)
+static void left(struct run *run, struct wire_view name)
+{
+	run->leftovers++;
+	text_put(&run->leftover_names, (const char *)name.p, name.n);
+	text_put(&run->leftover_names, "\n", 1);
+}
+
+/* The notes name what was removed, in the order of the directories, and at
+ * the end the strays that were not. */
+static void count_what_is_left(
+	const struct part *part, const struct log *log, struct run *run)
 {
 	const struct record *r = NULL;
+	const char *at = NULL;
+	unsigned int index = 0;
+	struct wire_view name;
+	bool more = next_of_part(part, &at, &index, &name);
 
-	while ((r = log_next(log, r)) != NULL) {
-		const struct record_text *s = (const struct record_text *)r;
+	while (log != NULL && (r = log_next(log, r)) != NULL) {
+		const char *note = ((const struct record_text *)r)->text;
+		size_t stray = strlen(STRAY);
 
-		if (r->kind == RECORD_NOTE && strlen(s->text) == n &&
-			memcmp(s->text, name, n) == 0) {
-			return true;
+		if (r->kind != RECORD_NOTE) {
+			continue;
 		}
+		if (strncmp(note, STRAY, stray) == 0) {
+			left(run, wire_view_of(
+					  note + stray, strlen(note + stray)));
+			continue;
+		}
+		while (more && !wire_view_equal(name,
+				       wire_view_of(note, strlen(note)))) {
+			left(run, name);
+			more = next_of_part(part, &at, &index, &name);
+		}
+		more = more && next_of_part(part, &at, &index, &name);
 	}
-	return false;
+	while (more) {
+		left(run, name);
+		more = next_of_part(part, &at, &index, &name);
+	}
 }
 
 void cleanup(struct run *run)
 {
-	struct child child;
-	const char *name = run->directories.p, *end;
-	unsigned int budget = CLEANUP_BUDGET_MS;
+	struct part parts[PARTS];
+	const char *at;
+	unsigned int budget = CLEANUP_BUDGET_MS, i;
+	bool started[PARTS];
 
-	for (end = name; end != NULL && *end != '\0'; end++) {
-		budget += *end == '\n' ? CLEANUP_EACH_MS : 0;
-	}
-	if (name == NULL ||
-		child_start(&child,
-			(unsigned int)(budget * run->options->time_scale), body,
-			run) != 0) {
+	if (run->directories.p == NULL) {
 		return;
 	}
-	child_wait(&child);
-	while ((end = strchr(name, '\n')) != NULL) {
-		if (!removed(child.log, name, (size_t)(end - name))) {
-			run->leftovers++;
-			text_put(&run->leftover_names, name,
-				(size_t)(end - name) + 1);
-		}
-		name = end + 1;
+	for (at = run->directories.p; *at != '\0'; at++) {
+		budget += *at == '\n' ? CLEANUP_EACH_MS : 0;
 	}
-	child_finish(&child);
+	for (i = 0; i < PARTS; i++) {
+		parts[i] = (struct part){.run = run, .number = i};
+		started[i] = child_start(&parts[i].child,
+				     (unsigned int)(budget *
+						    run->options->time_scale),
+				     body, &parts[i]) == 0;
+	}
+	for (i = 0; i < PARTS; i++) {
+		if (!started[i]) {
+			count_what_is_left(&parts[i], NULL, run);
+			continue;
+		}
+		child_wait(&parts[i].child);
+		count_what_is_left(&parts[i], parts[i].child.log, run);
+		child_finish(&parts[i].child);
+	}
 }

@@ -11,8 +11,9 @@
  * below it; false if something is left. */
 bool share_remove(struct peer *peer, const char *path);
 
-/* Removes every directory of the run with a connection of its own; what
- * cannot be removed is counted and named in run. */
+/* Removes every directory of the run with connections of its own, and what
+ * lies beside them under names that begin like theirs; what cannot be removed
+ * is counted and named in run. */
 void cleanup(struct run *run);
 
 #endif
