@@ -87,7 +87,7 @@ static const struct name_row {
 
 CONF_TABLE(lease, name_waits, name_rows,
 	"a change of the name waits for those who have the file open",
-	RULES(LEASE_BREAK_0039), NEEDS(LEASES))
+	RULES(LEASE_BREAK_0039, LEASE_BREAK_0041), NEEDS(LEASES))
 {
 	static const uint8_t yes = 1;
 	struct peer *a = client(t), *b = client(t);
@@ -104,5 +104,8 @@ CONF_TABLE(lease, name_waits, name_rows,
 	settle(b);
 	forbid_reply(t, change, QUIET_MS, LEASE_BREAK_0039);
 	need_ok(t, lease_ack(l, row->to));
-	check_ok(t, peer_wait(change), LEASE_BREAK_0039);
+	struct reply *r = peer_wait(change);
+	check_ok(t, r, LEASE_BREAK_0039);
+	check_number(
+		t, r, r->interims, 0, "interim responses", LEASE_BREAK_0041);
 }

@@ -292,8 +292,11 @@ bool request_park_anywhere(struct request *req, request_cancel *on_cancel)
 	uint32_t refusal =
 		req->cancelled ? STATUS_CANCELLED : park_refusal(req);
 
+	bool interim =
+		req->header.command != SMB2_SET_INFO || !RULE(LEASE_BREAK_0041);
+
 	return park(req, on_cancel, refusal,
-		RULE(CORE_ASYNC_0001) && RULE(LEASE_BREAK_0025));
+		interim && RULE(CORE_ASYNC_0001) && RULE(LEASE_BREAK_0025));
 }
 
 void request_unpark(struct request *req)
