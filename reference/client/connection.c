@@ -16,17 +16,29 @@
 
 #define PREFIX_SIZE 4
 
-static int open_tcp(const struct addrinfo *list, int *ret_fd)
+/* Neither connecting nor sending takes longer than an answer may. */
+static void limit_waiting(int fd, unsigned int timeout_ms)
+{
+	const struct timeval limit = {.tv_sec = timeout_ms / 1000,
+		.tv_usec = timeout_ms % 1000 * 1000};
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
+static int open_tcp(
+	const struct addrinfo *list, unsigned int timeout_ms, int *ret_fd)
 {
 	int error = -EHOSTUNREACH;
 	int fd = -1;
 	for (const struct addrinfo *a = list; a != NULL; a = a->ai_next) {
 		fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC,
 			a->ai_protocol);
+		if (fd >= 0) {
+			limit_waiting(fd, timeout_ms);
+		}
 		if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) == 0) {
 			break;
 		}
-		error = -errno;
+		error = errno == EINPROGRESS ? -ETIMEDOUT : -errno;
 		if (fd >= 0) {
 			close(fd);
 			fd = -1;
@@ -119,7 +131,7 @@ int connection_open(struct client *client, const char *host, const char *port)
 	}
 	client->complaint[0] = '\0';
 	int error = quic ? open_quic(client, host, list)
-			 : open_tcp(list, &client->fd);
+			 : open_tcp(list, client->timeout_ms, &client->fd);
 	freeaddrinfo(list);
 	if (error < 0 && client->complaint[0] == '\0') {
 		return client_complain(client, error,

@@ -350,11 +350,13 @@ ssize_t share_file_run(
 		}
 		result = call(file, ctx);
 		const struct lane *lane = &file->share->lanes[file->lane];
-		bool cut = result < 0 && lane->client->broken &&
-			   result != -ETIMEDOUT;
+		bool cut = result < 0 && lane->client->broken;
 		share_leave(file, result);
-		if (!cut || !again || tries == TRIES_MAX) {
+		if (!cut || !again || tries >= TRIES_MAX) {
 			return result;
+		}
+		if (result == -ETIMEDOUT) { /* that has cost time enough */
+			tries = TRIES_MAX - 1;
 		}
 	}
 }

@@ -52,12 +52,14 @@ static int enter(struct pipeline *p)
 static int leave(struct pipeline *p, int error)
 {
 	const struct lane *lane = &p->file->share->lanes[p->file->lane];
-	bool cut = error < 0 && error != -ETIMEDOUT && lane->client->broken;
+	bool cut = error < 0 && lane->client->broken;
 	share_leave(p->file, error);
+	/* Waiting for an answer has cost time enough to do so twice. */
+	p->cuts += error == -ETIMEDOUT ? CUTS_MAX / 2 : 1;
 	if (error == 0) {
 		p->cuts = 0;
 	}
-	return cut && ++p->cuts < CUTS_MAX ? 0 : error;
+	return cut && p->cuts < CUTS_MAX ? 0 : error;
 }
 
 static void drop_first(struct pipeline *p)

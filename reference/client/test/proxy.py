@@ -19,6 +19,7 @@ class Proxy:
         self.done = 0       # cuts that were made
         self.total = 0      # bytes in all
         self.deaf = False   # take no connections
+        self.silent = set()  # connections that carry nothing any more
         self.listener = socket.create_server(('127.0.0.1', 0))
         self.address = '127.0.0.1:%d' % self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -50,7 +51,8 @@ class Proxy:
                 data = source.recv(65536)
                 if not data:
                     break
-                sink.sendall(data)
+                if source not in self.silent:
+                    sink.sendall(data)
             except OSError:
                 break
             if self.due(len(data)):
@@ -83,6 +85,15 @@ class Proxy:
             self.done += 1
         for pair in pairs:
             self.end(*pair)
+
+    def silence(self):
+        """Nothing comes through any more, and nobody is told, as if a cable
+        had been pulled."""
+        with self.lock:
+            for pair in self.pairs:
+                self.silent.update(pair)
+            self.pairs = []
+            self.done += 1
 
     def close(self):
         self.listener.close()

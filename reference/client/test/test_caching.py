@@ -308,6 +308,24 @@ def test_transfers_survive_cuts(server, way, tmp_path, options):
     assert digest_of(server.data / 'new') == digest
 
 
+def test_a_transfer_survives_a_silent_line(server, way, tmp_path):
+    """No end is told: the answer is too long in coming."""
+    digest = make_big(server.data / 'big', 48)
+    process = subprocess.Popen(
+        [BIN / 'smb3x', '--timeout', '2', 'get',
+         f'smb://{USER}:secret@{way.address}/data/big', '-'],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    found = hashlib.sha256(process.stdout.read(1 << 20))
+    way.silence()
+    while True:
+        data = process.stdout.read(1 << 20)
+        if not data:
+            break
+        found.update(data)
+    assert b'reconnected' in process.stderr.read()
+    assert process.wait() == 0 and found.hexdigest() == digest
+
+
 def test_an_open_file_goes_on_after_a_cut(way, connect):
     share = connect(way.address)
     file = share.open('f', os.O_RDWR | os.O_CREAT | os.O_EXCL)
