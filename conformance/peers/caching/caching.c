@@ -208,13 +208,13 @@ int main(int argc, char **argv)
 			options.host = true;
 			break;
 		case 's':
-			options.seed = atol(optarg);
+			options.seed = strtol(optarg, NULL, 10);
 			break;
 		case 'n':
-			options.steps = atol(optarg);
+			options.steps = strtol(optarg, NULL, 10);
 			break;
 		case 'l':
-			options.names_limit = atoi(optarg);
+			options.names_limit = (int)strtol(optarg, NULL, 10);
 			break;
 		default:
 			return usage();
