@@ -107,8 +107,7 @@ bool rename_kept_out(const struct open *by, const struct open *open)
 	const struct share_claim theirs = {
 		open->granted_access, open->share_access};
 
-	return open != by && (theirs.access & DELETE) &&
-	       !(open->posix && by->posix) &&
+	return open != by && !(open->posix && by->posix) &&
 	       !sharemode_compatible(mine, theirs);
 }
 
