@@ -10,11 +10,15 @@ CONF_TEST(lease, streams, "the leases of streams are apart from each other",
 	RULES(LEASE_GRANT_0022), NEEDS(LEASES))
 {
 	struct peer *a = client(t), *b = client(t), *c = client(t);
+	struct reply *stream = file_create(c, "x:two", NULL);
+	need_capability(
+		t, stream, stream->status == STATUS_SUCCESS, "named streams");
+	need_ok(t, file_close(file_of(stream)));
 	struct lease *data = need_lease(a, "x", L_RWH);
 	struct reply *r = lease_open(b, "x:one",
 		&(struct lease_request){.key = new_guid(t), .state = L_RWH});
 
-	need_capability(t, r, r->status == STATUS_SUCCESS, "named streams");
+	need_ok(t, r);
 	check_number(t, r, lease_answer(r).state, L_RWH, "LeaseState",
 		LEASE_GRANT_0022);
 	struct file *two = need_file(c, "x:two", NULL);
