@@ -94,6 +94,9 @@ void peer_disconnect(struct peer *peer)
 		}
 		peer->fd = -1;
 		peer->closed = true;
+		log_frame(peer->t->log, peer->index, FRAME_LEFT,
+			(struct wire_view){NULL, 0},
+			(struct wire_view){NULL, 0});
 	}
 }
 

@@ -44,7 +44,8 @@ struct record_peer {
 	uint32_t reserved;
 };
 
-enum frame_kind { FRAME_SENT, FRAME_RECEIVED, FRAME_CLOSED };
+/* CLOSED: the server ended the connection; LEFT: we did. */
+enum frame_kind { FRAME_SENT, FRAME_RECEIVED, FRAME_CLOSED, FRAME_LEFT };
 
 struct record_frame {
 	struct record head;

@@ -171,7 +171,8 @@ static void packet(struct writer *w, const struct record_frame *frame,
 	struct wire_view payload, size_t n, const char *comment)
 {
 	uint16_t peer = frame->head.peer;
-	bool closed = frame->kind == FRAME_CLOSED;
+	bool ours = frame->kind == FRAME_SENT || frame->kind == FRAME_LEFT;
+	bool closed = frame->kind == FRAME_CLOSED || frame->kind == FRAME_LEFT;
 	size_t text = comment != NULL ? strnlen(comment, COMMENT_MAX) : 0;
 	size_t kept = HEADERS + payload.n;
 	uint32_t size =
@@ -179,9 +180,8 @@ static void packet(struct writer *w, const struct record_frame *frame,
 	uint8_t head[HEADERS];
 	static const uint8_t zeroes[4];
 
-	headers(w, peer, frame->kind != FRAME_SENT,
-		closed ? TCP_FIN | TCP_ACK : TCP_PSH | TCP_ACK, payload, n,
-		head);
+	headers(w, peer, !ours, closed ? TCP_FIN | TCP_ACK : TCP_PSH | TCP_ACK,
+		payload, n, head);
 	put32(w, BLOCK_PACKET);
 	put32(w, size);
 	put32(w, w->interface[peer] - 1);

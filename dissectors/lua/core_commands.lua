@@ -131,7 +131,10 @@ local ACTIONS = {
 answer[CREATE] = function(conn, pdu, request, bad)
 	local tree = conn.trees[tree_key(request)] or {}
 	local oplock, action = pdu.range(66, 1):uint(), u32(pdu, 68)
-	local possible = ACTIONS[request.disposition]
+	-- An open that there is already is answered as it was made.
+	local again = (request.posix or {}).reconnect or
+		flag(request.flags, 0x20000000)
+	local possible = not again and ACTIONS[request.disposition]
 	bad(not tree.pipe and possible and not possible[action],
 		request.disposition == 2 and "CREATE-0032" or "CREATE-0033",
 		"CreateAction is %d for CreateDisposition %d", action,
@@ -139,8 +142,9 @@ answer[CREATE] = function(conn, pdu, request, bad)
 	bad(flag(u32(pdu, 120), 0x80) and u32(pdu, 120) ~= 0x80, "CREATE-0062",
 		"FileAttributes are 0x%08x", u32(pdu, 120))
 	bad(ones_at(pdu, 128), "CREATE-0059", "FileId is all ones")
-	bad(oplock > request.oplock, "CREATE-0063", "OplockLevel is 0x%02x, " ..
-		"asked for was 0x%02x", oplock, request.oplock)
+	bad(not again and oplock > request.oplock, "CREATE-0063",
+		"OplockLevel is 0x%02x, asked for was 0x%02x", oplock,
+		request.oplock)
 end
 
 ask[CLOSE] = function(_, pdu)

@@ -159,6 +159,9 @@ local function lease_break(conn, pdu, bad)
 	elseif not judge_held(conn, pdu, held, brk, bad) then
 		caching.judge_cause(conn, pdu, held, brk, bad)
 		caching.broken(held, brk)
+		-- With the wrong flag nobody knows who waits for what.
+		held.unsure = held.unsure or brk.ack ~=
+			(flag(brk.from, W) or flag(brk.from, H))
 	end
 	if brk.cause then
 		tell(pdu, cause_field, brk.cause)

@@ -10,6 +10,7 @@ local DIRECTORY_FILE, DELETE_ON_CLOSE = 1, 0x1000
 local PERSISTENT, REPLAY = 2, 0x20000000
 local TAGS = {["52714c73"] = "lease", ["44486e51"] = "DHnQ",
 	["44486e43"] = "DHnC", ["44483251"] = "DH2Q", ["44483243"] = "DH2C"}
+local APPLICATION = "45bca66aefa7f74a9008fa462e144d74"
 local SIZES = {DHnQ = 16, DHnC = 16, DH2Q = 32, DH2C = 36}
 
 local lease_field = field("lease", "Caching")
@@ -57,7 +58,9 @@ function caching.contexts(pdu, at, size)
 	for tag, data, length in create_list(pdu, at, size) do
 		local name = TAGS[tag]
 		local whole = has(pdu, data, length)
-		if name == "lease" then
+		if tag == APPLICATION and whole and length == 20 then
+			found.application = caching.hex(pdu, data + 4)
+		elseif name == "lease" then
 			found.lease_size = length
 			if whole and (length == 32 or length == 52) then
 				found.lease = lease_context(pdu, data, length)
@@ -273,6 +276,9 @@ local function judge_new(request, lease, bad)
 	bad(lease.state ~= 0 and not flag(asked.state, R), "LEASE-GRANT-0007",
 		"%s granted, %s asked for", caching.state(lease.state),
 		caching.state(asked.state))
+	bad(flag(asked.state, R) and not caching.inside(lease.state,
+		asked.state), "LEASE-GRANT-0023", "%s granted, %s asked for",
+		caching.state(lease.state), caching.state(asked.state))
 	bad(lease.version ~= asked.version, "LEASE-GRANT-0019",
 		"a new lease is of version %d, asked for was version %d",
 		lease.version, asked.version)
@@ -438,7 +444,7 @@ end
 judges("LEASE", expert.severity.ERROR, [[
 CLIENT 0001 0002 0003 0004 0005 0006 0007 0008 0010
 EPOCH 0001 0002 0003 0004
-GRANT 0002 0003 0005 0007 0008 0011 0012 0016 0017 0018
+GRANT 0002 0003 0005 0007 0008 0011 0012 0016 0017 0018 0023
 OPLOCK 0006
 ]])
 judges("LEASE", expert.severity.WARN, [[

@@ -36,7 +36,17 @@ local function print_opens(life)
 	end
 end
 
+-- What the capture ends too early for: maybe the break came afterwards.
+local function print_due(life)
+	for number, one in ipairs(life.due) do
+		print(("%sNo break of \"%s\" up to the end of the capture: %s")
+			:format(number == 1 and "\n" or "", one.lease.name,
+			one.text))
+	end
+end
+
 summaries[#summaries + 1] = function()
 	print_leases(caching.life)
 	print_opens(caching.life)
+	print_due(caching.life)
 end

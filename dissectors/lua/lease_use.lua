@@ -33,6 +33,7 @@ end
 function caching.ended(request, pdu, good)
 	if request.operation then
 		request.operation.done = pdu.time
+		request.operation.done_in = pdu.frame
 		request.operation.failed = not good
 	end
 end
@@ -43,7 +44,8 @@ local function causes(pdu, held)
 	for _, one in ipairs(caching.life.operations) do
 		local member = one.key == held.key and
 			one.client == held.client
-		local recent = not one.done or pdu.time - one.done < SOON
+		local recent = not one.done or pdu.time - one.done < SOON and
+			one.done_in > (held.granted or 0)
 		local stat = one.opening and caching.stat(one.access or 0) and
 			one.disposition == 1
 		if recent and not one.failed and one.file == held.file and
@@ -198,6 +200,18 @@ local function judge_beside(pdu, request, open, bad)
 	end
 end
 
+-- The same application on another client: its older open is gone.
+local function displace(pdu, application, open)
+	open.application = application
+	for _, other in caching.others(open.file, nil) do
+		if application and other.application == application and
+			other.client ~= open.client then
+			caching.end_open(other, pdu.frame,
+				"displaced by the application's new open")
+		end
+	end
+end
+
 function caching.opened(conn, pdu, request, open, bad)
 	local action = u32(pdu, 68)
 	local asked = request.contexts_asked
@@ -209,6 +223,7 @@ function caching.opened(conn, pdu, request, open, bad)
 		open.file.moved then
 		return
 	end
+	displace(pdu, asked.application, open)
 	judge_beside(pdu, request, open, bad)
 	if overwritten then
 		expect_file(pdu, request, open.file, open.lease,
@@ -416,7 +431,7 @@ also(ask, SET_INFO, function(_, pdu)
 	caching.began(pdu, {file = open.file, name = "SET_INFO", open = open,
 		key = open.lease and open.lease.key, changes = true,
 		parent_key = open.parent_key})
-	pdu.class, pdu.set_parent = class, pdu.operation.parent
+	pdu.set_class, pdu.set_parent = class, pdu.operation.parent
 	if class == BASIC and has(pdu, at, 36) then
 		pdu.operation.changes = not sets_nothing(pdu, at)
 	end
@@ -427,7 +442,7 @@ local SIZES = {[END_OF_FILE] = "LEASE-BREAK-0013",
 	[ALLOCATION] = "LEASE-BREAK-0014"}
 
 also(answer, SET_INFO, function(conn, pdu, request)
-	local open, class = request.open, request.class
+	local open, class = request.open, request.set_class
 	if not open or not class or not caching.sure(conn) then
 		return
 	end

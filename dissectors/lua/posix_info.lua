@@ -29,7 +29,7 @@ end
 also(ask, QUERY_INFO, function(_, pdu, bad)
 	local handle = handle_of(pdu)
 	pdu.info, pdu.class = pdu.range(66, 1):uint(), pdu.range(67, 1):uint()
-	pdu.open = handle
+	pdu.handle_of = handle
 	bad(pdu.class == POSIX_CLASS and ordinary(handle) and pdu.info <=
 		FS_INFO, "PSX-INFO-0001", "class 0x64 of \"%s\", which is " ..
 		"no POSIX open", handle and handle.name or "")
@@ -60,12 +60,12 @@ also(answer, QUERY_INFO, function(_, pdu, request, bad)
 		return
 	end
 	if request.info == FS_INFO then
-		bad(ordinary(request.open), "PSX-FS-0002",
+		bad(ordinary(request.handle_of), "PSX-FS-0002",
 			"an answer on an ordinary open")
 		judge_fs(pdu, at, size, bad)
 		return
 	end
-	bad(ordinary(request.open), "PSX-INFO-0003",
+	bad(ordinary(request.handle_of), "PSX-INFO-0003",
 		"an answer on an ordinary open")
 	if pdu.status == NO_STATUS and has(pdu, at, size) then
 		local last = size >= 80 and
@@ -76,7 +76,7 @@ also(answer, QUERY_INFO, function(_, pdu, request, bad)
 end)
 
 also(ask, QUERY_DIRECTORY, function(_, pdu)
-	pdu.class, pdu.open = pdu.range(66, 1):uint(), handle_of(pdu)
+	pdu.class, pdu.handle_of = pdu.range(66, 1):uint(), handle_of(pdu)
 end)
 
 -- One entry of a listing; returns false where it is not as it should be.
@@ -97,7 +97,7 @@ also(answer, QUERY_DIRECTORY, function(_, pdu, request, bad)
 	if request.class ~= POSIX_CLASS or size == 0 then
 		return
 	end
-	bad(ordinary(request.open), "PSX-INFO-0004",
+	bad(ordinary(request.handle_of), "PSX-INFO-0004",
 		"an answer on an ordinary open")
 	local stop = at + size
 	while at + 8 <= stop and has(pdu, at, stop - at) do

@@ -294,6 +294,12 @@ def new_epoch(p):
     p.broken("LEASE-GRANT-0019", "server")
 
 
+@case("LEASE-GRANT-0023")
+def more_than_asked(p):
+    p.client(1).open("f", state=R, granted=RWH)
+    p.broken("LEASE-GRANT-0023", "server")
+
+
 @case("LEASE-GRANT-0013", "LEASE-OPLOCK-0004")
 def too_much(p):
     a, b = p.client(1), p.client(2)
