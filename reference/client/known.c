@@ -19,7 +19,8 @@ static bool is_possible(const struct client_tree *tree)
 	const struct smb3x *share = lane_of(tree->client)->share;
 	return share->options.cache != SMB3X_CACHE_OFF &&
 	       lane_keeps(lane_of(tree->client)) &&
-	       share->refused < SHARE_REFUSED_MAX &&
+	       __atomic_load_n(&share->refused, __ATOMIC_RELAXED) <
+		       SHARE_REFUSED_MAX &&
 	       create_can_lease_directories(tree->client);
 }
 
@@ -165,7 +166,8 @@ static void own_close(struct client_tree *tree, struct smb3x_file *file)
 	pthread_mutex_lock(&share->lock);
 	bool leased = file->lease != NULL &&
 		      lease_has(file->lease, SMB2_LEASE_READ_CACHING);
-	share->refused = leased ? 0 : share->refused + 1;
+	__atomic_store_n(&share->refused, leased ? 0 : share->refused + 1,
+		__ATOMIC_RELAXED);
 	bool kept = leased && cache_keep(file);
 	pthread_mutex_unlock(&share->lock);
 	if (!kept) {

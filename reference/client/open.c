@@ -6,9 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "client/lane.h"
 
+/* While the server works on the first CREATE. 3.2.5.7 */
+#define REPLAYS_MAX 20
+#define REPLAY_PAUSE_NS 100000000L
 #define RH (SMB2_LEASE_READ_CACHING | SMB2_LEASE_HANDLE_CACHING)
 
 static bool wants_lease(const struct client_tree *tree, const struct opening *o)
@@ -38,12 +42,24 @@ void open_set_parent(
 	free(parent);
 }
 
+/* A replay has the LeaseKey of the first CREATE, which nobody else may have
+ * replaced meanwhile. */
+static bool same_key(struct lease *lease, const struct opening *o)
+{
+	if (!lease->granted && lease->uses == 1) {
+		lease->key = o->key;
+	}
+	return memcmp(&lease->key, &o->key, sizeof(o->key)) == 0;
+}
+
 static struct lease *set_lease(struct smb3x *share, const char *path,
 	struct opening *o, struct client_wish *wish)
 {
 	pthread_mutex_lock(&share->lock);
 	struct lease *lease = lease_use(share, path);
 	if (lease != NULL) {
+		wish->replay = wish->replay && same_key(lease, o);
+		o->key = lease->key;
 		wish->lease = true;
 		wish->key = lease->key;
 		wish->state = RH;
@@ -145,17 +161,19 @@ static int open_once(struct client_tree *tree, const char *path,
 		.replay = o->asked && three && o->durable,
 	};
 	struct lease *lease = NULL;
-	if (o->asked && !wish.replay && o->how.disposition == FILE_CREATE) {
-		return client_complain(tree->client, -ECONNRESET,
-			"the connection broke, and whether the file was made "
-			"is not known");
-	}
-	int error = set_guid(o, &wish);
+	int error = 0;
 	if (wants_lease(tree, o)) {
 		lease = set_lease(share, path, o, &wish);
 	} else if (wish.durable) {
 		wish.oplock = SMB2_OPLOCK_LEVEL_BATCH;
 	}
+	if (o->asked && !wish.replay && o->how.disposition == FILE_CREATE) {
+		error = client_complain(tree->client, -ECONNRESET,
+			"the connection broke, and whether the file was made "
+			"is not known");
+	}
+	o->asked = wish.replay;
+	error = error == 0 ? set_guid(o, &wish) : error;
 	struct smb3x_file *file = file_create(tree, path, o, &wish);
 	error = error == 0 && file == NULL ? -ENOMEM : error;
 	if (error == 0) {
@@ -201,6 +219,14 @@ int open_file(struct client_tree *tree, const char *path, struct opening *o,
 	bool leased = wants_lease(tree, o);
 	bool again = o->asked;
 	int error = open_once(tree, path, o, step, ret_file, ret_step);
+	for (unsigned int tries = 0;
+		error < 0 && again && tries < REPLAYS_MAX &&
+		tree->client->status == STATUS_FILE_NOT_AVAILABLE;
+		tries++) {
+		nanosleep(&(struct timespec){.tv_nsec = REPLAY_PAUSE_NS}, NULL);
+		o->asked = true; /* the first one is still under way */
+		error = open_once(tree, path, o, step, ret_file, ret_step);
+	}
 	if (error < 0 && was_done(tree, o)) {
 		o->asked = false;
 		error = open_once(tree, path, o, step, ret_file, ret_step);

@@ -16,9 +16,9 @@ struct opening {
 	int flags;        /* of the smb3x_file that comes of it */
 	uint64_t changes; /* of the lease, when it was asked for */
 	/* Kept over the tries of one call: */
-	struct wire_guid guid;
-	bool asked; /* sent, and no answer came */
-	bool ours;  /* it exists because of us */
+	struct wire_guid guid, key; /* CreateGuid, LeaseKey */
+	bool asked;                 /* sent, and no answer came */
+	bool ours;                  /* it exists because of us */
 };
 
 /*

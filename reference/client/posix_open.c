@@ -40,7 +40,7 @@ static int create_init(struct create *create, const struct client_tree *tree,
 		return error;
 	}
 	create->name = name;
-	create->again = wish != NULL && wish->again;
+	create->again = wish != NULL && (wish->again || wish->replay);
 	create->flags =
 		wish != NULL && wish->replay ? SMB2_FLAGS_REPLAY_OPERATION : 0;
 	create->request = (struct smb2_create_request){
@@ -61,7 +61,7 @@ static int create_init(struct create *create, const struct client_tree *tree,
 
 /* The answer to a CREATE that succeeded. */
 static int take_create(struct client_tree *tree, const struct exchange *e,
-	struct client_file *ret_file, struct smb3x_stat *ret_stat)
+	bool again, struct client_file *ret_file, struct smb3x_stat *ret_stat)
 {
 	struct smb2_create_response reply;
 	if (smb2_create_response_decode(e->pdu, &reply) < 0) {
@@ -83,6 +83,9 @@ static int take_create(struct client_tree *tree, const struct exchange *e,
 	posix_stat_of_basic(&ret_file->stat, ret_stat);
 	struct smb2_create_posix_response context;
 	int found = create_take_contexts(&reply, &ret_file->grant, &context);
+	if (found == 0 && again && tree->posix) {
+		ret_file->posix = true; /* as it was opened the first time */
+	}
 	if (found > 0) {
 		ret_file->posix = true;
 		ret_file->mode = context.posix_mode;
@@ -93,7 +96,8 @@ static int take_create(struct client_tree *tree, const struct exchange *e,
 			 : 0;
 }
 
-/* again: what is taken up follows the rules that it was opened by. */
+/* again: what is taken up, or told again, follows the rules that it was opened
+ * by, and not every server says so. */
 static int judge_create(struct client_tree *tree, struct exchange *e,
 	bool again, struct client_file *ret_file, struct smb3x_stat *ret_stat)
 {
@@ -106,8 +110,8 @@ static int judge_create(struct client_tree *tree, struct exchange *e,
 	if (error < 0) {
 		return error;
 	}
-	error = take_create(tree, e, ret_file, ret_stat);
-	if (error == 0 && tree->posix && !ret_file->posix && !again) {
+	error = take_create(tree, e, again, ret_file, ret_stat);
+	if (error == 0 && tree->posix && !ret_file->posix) {
 		error = client_complain(client, -EPROTO,
 			"the server opened a file without the POSIX "
 			"extensions, though the share has them");

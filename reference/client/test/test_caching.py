@@ -13,7 +13,8 @@ import pytest
 
 import library
 import proxy
-from test_client import BIN, USER, Server
+from test_client import (BIN, USER, Server,  # noqa: F401
+                         mount_fixture)
 
 LIBRARY = BIN.parent / 'lib' / 'libsmb3x.so'
 BREAK_TIMEOUT = 8
@@ -469,3 +470,39 @@ def test_changes_of_a_foreign_client_are_seen(server, connect):
         if 'put' in commands:
             size = (server.data / 'd' / 'g').stat().st_size
             assert share.stat('d/g').size == size > 5
+
+
+def test_a_mount_goes_on_over_cuts(server, way, mount):
+    """What was written is there; what could not be done says so."""
+    server.address = way.address
+    folder = mount()
+    end = time.monotonic() + 6
+    problems, turns = [], []
+
+    def work(number):
+        path = folder / f'f{number}'
+        expected = bytearray()
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        while time.monotonic() < end:
+            block = os.urandom(3000)
+            os.pwrite(file, block, len(expected))
+            expected += block
+            if os.pread(file, len(expected), 0) != expected or \
+                    path.stat().st_size != len(expected):
+                problems.append(number)
+            turns.append(number)
+        os.close(file)
+        if (server.data / path.name).read_bytes() != expected:
+            problems.append(number)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    while time.monotonic() < end:
+        time.sleep(0.4)
+        way.cut()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert not problems and set(turns) == {0, 1, 2}
+    assert way.done > 5
