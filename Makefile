@@ -116,7 +116,7 @@ $(OUT)/bin/smb3xd-faulty: FORCE
 # The unit tests, and the suite against our own server, under sanitizers.
 check-asan: $(OUT)/bin/smb3x-check $(OUT)/bin/smb3xd
 	@$(MAKE) --no-print-directory VARIANT=asan check-unit \
-	  $(BUILD)/asan/bin/smb3xd
+	  $(BUILD)/asan/bin/smb3xd $(BUILD)/asan/bin/smb3x-check-sim
 	@tools/run/asan $(BUILD)
 
 # Every fuzzer for its short time, or for FUZZ_SECONDS.

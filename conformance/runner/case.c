@@ -201,8 +201,7 @@ static void write_reproduce(
 {
 	json_key(out, "reproduce");
 	text_put(out, "\"", 1);
-	text_add(out, "smb3x-check run %s '%s' --seed %llu -v",
-		run->target->url, item->id,
+	text_add(out, "%s '%s' --seed %llu -v", run->again, item->id,
 		(unsigned long long)run->options->seed);
 	text_put(out, "\"", 1);
 }

@@ -432,6 +432,13 @@ static void name_run(struct run *run)
 		tag = (uint32_t)now;
 	}
 	snprintf(run->name, sizeof(run->name), "%08x", tag);
+	if (own->program != NULL) {
+		snprintf(
+			run->again, sizeof(run->again), "%s run", own->program);
+	} else {
+		snprintf(run->again, sizeof(run->again), "smb3x-check run %s",
+			run->target->url);
+	}
 }
 
 static int finish_run(struct run *run, const struct options *o)

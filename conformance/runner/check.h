@@ -13,7 +13,7 @@ struct network;
 /* A server that the program has in itself, instead of one that the command
  * line names. All 0: there is none. */
 struct check_server {
-	const char *url, *second_user;
+	const char *program, *url, *second_user;
 	const struct network *network; /* the way to it */
 	/* After the tests, with the run's seed. */
 	void (*finish)(uint64_t seed);

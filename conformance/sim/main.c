@@ -38,6 +38,7 @@ static void finish(uint64_t seed)
 int main(int argc, char **argv)
 {
 	static const struct check_server server = {
+		.program = "smb3x-check-sim",
 		.url = "smb://tester:secret@127.0.0.1:445/data",
 		.second_user = "other:secret",
 		.network = &network_sim,

@@ -19,6 +19,14 @@ $(eval $(call program,smb3x-check-sim,conformance/sim/main.c $(CHECK_AREAS),\
   $(CHECK_LIBS),$(CHECK_LINK) -lnettle -luring -lpthread))
 $(OUT)/bin/smb3x-check-sim: $(SIM_SERVER)
 
-$(eval $(call unit_test,sim_network,conformance/sim/test/network_test.c,\
+$(eval $(call unit_test,sim_network,conformance/sim/test/network_test.c \
+  reference/auth/test/leaks.c,\
   $(CHECK_LIBS),$(CHECK_LINK) -lnettle -luring -lpthread))
 $(OUT)/test/sim_network: $(SIM_SERVER)
+
+check-sim: $(OUT)/bin/smb3x-check-sim
+	@echo "  TEST  conformance/sim"
+	@SMB3X_BIN=$(OUT)/bin $(PYTHON) -m pytest -q -p no:cacheprovider \
+	  conformance/sim/test
+.PHONY: check-sim
+CHECKS += check-sim

@@ -50,7 +50,8 @@ static struct quic_outcome outcome_of(const struct quic_end *end)
 static void broken(struct quic_outcome *outcome, const char *text)
 {
 	*outcome = (struct quic_outcome){.how = QUIC_OTHER};
-	snprintf(outcome->text, sizeof(outcome->text), "%s", text);
+	snprintf(outcome->text, sizeof(outcome->text), "%.*s",
+		(int)sizeof(outcome->text) - 1, text);
 }
 
 static int make_tls(const struct target *target, const struct quic_offer *offer,
