@@ -41,7 +41,9 @@ static struct open *rename_parked_below(const struct open *by)
 {
 	list_each(open, &by->session->engine->parked, struct open, in_session)
 	{
-		if (!open->closing && open->file &&
+		/* Resilient ones stay, and are in the way. */
+		if (!open->closing && !open->durable.resilient &&
+			!open->durable.lasting && open->file &&
 			open->file->port == by->file->port &&
 			rename_is_below(open, by->link->path, true)) {
 			return open;
@@ -56,7 +58,6 @@ static void rename_ends_parked(const struct open *by, const struct cause *cause)
 	struct engine *engine = by->session->engine;
 	struct open *open = rename_parked_below(by);
 
-	/* Resilient ones stay, and are in the way. */
 	for (size_t most = engine->parked.count; open && most; most--) {
 		durable_give_way(engine, open->file, cause, NULL);
 		open = rename_parked_below(by);
