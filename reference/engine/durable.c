@@ -440,6 +440,9 @@ static bool durable_yields(struct open *open, const struct cause *cause)
 		open->durable.lasting || open->closing) {
 		return false;
 	}
+	if (open == cause->open) {
+		return false; /* it was lost while it did this */
+	}
 	if (lease && cause->key && guid_equal(cause->key, &lease->key) &&
 		guid_equal(cause->client, &lease->client)) {
 		return false;
