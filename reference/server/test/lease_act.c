@@ -594,10 +594,11 @@ static void do_attributes(struct client *client, struct handle *handle)
 	send_set(client, handle, FileBasicInformation, data, 40);
 }
 
+/* No hard links: what is done through one name changes the listing of another
+ * name's directory, of which only the client's own name tells the server. */
 static void do_rename(struct client *client, struct handle *handle)
 {
 	unsigned int file = (unsigned int)chance(client, WORLD_FILES);
-	bool link = chance(client, 4) == 0;
 	uint8_t data[64] = {0};
 	int n = wire_utf8_to_utf16(
 		world_path(file), data + 20, sizeof(data) - 20);
@@ -605,10 +606,9 @@ static void do_rename(struct client *client, struct handle *handle)
 
 	data[0] = chance(client, 2) == 0;
 	wire_put32(data + 16, (uint32_t)n);
-	sent = send_set(client, handle,
-		link ? FileLinkInformation : FileRenameInformation, data,
+	sent = send_set(client, handle, FileRenameInformation, data,
 		n < 4 ? 24 : 20 + (size_t)n);
-	if (sent != NULL && !link) {
+	if (sent != NULL) {
 		sent->region = file;
 	}
 }
@@ -632,9 +632,9 @@ static void do_set(struct client *client)
 	if (handle == NULL) {
 		return;
 	}
-	if (n < 3) {
+	if (n < 2) {
 		do_end_of_file(client, handle);
-	} else if (n < 6) {
+	} else if (n < 4) {
 		do_attributes(client, handle);
 	} else if (n < 8) {
 		do_rename(client, handle);
@@ -725,15 +725,15 @@ static void do_something(struct client *client)
 
 	if (n < 14) {
 		do_open(client);
-	} else if (n < 48) {
+	} else if (n < 42) {
 		do_read(client);
-	} else if (n < 68) {
+	} else if (n < 60) {
 		do_write(client);
-	} else if (n < 78) {
+	} else if (n < 68) {
 		do_close(client);
-	} else if (n < 81) {
+	} else if (n < 71) {
 		do_lock(client);
-	} else if (n < 86) {
+	} else if (n < 78) {
 		do_set(client);
 	} else if (n < 99) {
 		do_list(client);

@@ -325,7 +325,8 @@ static void answered_flush(struct client *client, const struct sent *sent,
 	if (region == NULL || !region->flushing) {
 		return;
 	}
-	region->flushing = region->again = false;
+	region->flushing = false;
+	region->again = region->again && later;
 	if (later || !region->dirty || region->value != sent->value) {
 		return;
 	}

@@ -98,7 +98,7 @@ struct judge_open {
 	uint8_t to;
 	uint64_t deadline, since;
 	unsigned int breaks;
-	bool durable, resilient, parked, lapsed;
+	bool durable, resilient, parked;
 	uint32_t dropped; /* parked and resilient: that it lost silently */
 	uint32_t timeout; /* milliseconds */
 	uint64_t until;

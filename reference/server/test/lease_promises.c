@@ -7,6 +7,7 @@
 #include "server/test/lease_world.h"
 
 #define MS 10000ull
+#define LATE 20 /* seconds, until the answer to whoever came in time */
 
 static const uint32_t bit_at[3] = {R, H, W};
 
@@ -141,12 +142,13 @@ static bool holder_is_there(const struct judge_open *open)
 }
 
 /* Nobody is there to be told of a break. */
-static void take_silently(struct judge_open *open, uint32_t bits)
+static void take_silently(
+	struct world *world, struct judge_open *open, uint32_t bits)
 {
 	if (open->resilient) {
 		open->dropped |= bits;
 	} else {
-		open->lapsed = true;
+		promises_end(world, open);
 	}
 }
 
@@ -165,7 +167,7 @@ static void judge_grant(struct world *world, const struct judge_open *open)
 			continue;
 		}
 		if (!holder_is_there(other)) {
-			take_silently(other, bits & W ? R | W : W);
+			take_silently(world, other, bits & W ? R | W : W);
 			continue;
 		}
 		world_broken(world, "two writers",
@@ -375,9 +377,6 @@ static const char *what_is_wrong(const struct conn *conn,
 	if (!open->parked) {
 		return "has a session";
 	}
-	if (open->lapsed) {
-		return "had to be closed meanwhile";
-	}
 	if (asked->came > open->until) {
 		return "is too old";
 	}
@@ -422,7 +421,7 @@ struct judge_open *promises_resumed(
 	struct world *world = conn->world;
 	struct judge_open *open =
 		find_persistent(&world->judge, create->asked->file.persistent);
-	const char *wrong = open == NULL ? "is not there"
+	const char *wrong = open == NULL ? "is not there, or had to be closed"
 					 : what_is_wrong(conn, open, create);
 
 	world->tally.resumed++;
@@ -500,7 +499,7 @@ void promises_judge(struct world *world, const struct judge_open *open,
 		owe(other, against, at);
 		bits = promised(other, against, at);
 		if (bits != 0 && !holder_is_there(other)) {
-			take_silently(other, bits);
+			take_silently(world, other, bits);
 		} else if (bits != 0) {
 			world_broken(world, "lost break",
 				"client %llu has done something to file %llu, "
@@ -730,6 +729,10 @@ void judge_tick(struct world *world)
 	for (unsigned int i = 0; i < JUDGE_OPENS; i++) {
 		struct judge_open *open = &judge->opens[i];
 
+		if (open->used && open->parked &&
+			open->until + LATE * SECOND < now) {
+			promises_end(world, open);
+		}
 		if (open->used && open->breaking && open->deadline <= now) {
 			open_overdue(world, open);
 		}
@@ -772,7 +775,7 @@ void promises_locked(
 			continue;
 		}
 		if (other->parked) {
-			other->lapsed = true;
+			promises_end(world, other);
 			continue;
 		}
 		world_broken(world, "wrong owner",
@@ -798,7 +801,7 @@ void promises_passed(struct world *world, const struct judge_open *open,
 			continue;
 		}
 		if (other->parked) {
-			other->lapsed = true;
+			promises_end(world, other);
 			continue;
 		}
 		world_broken(world, "wrong owner",
