@@ -145,11 +145,11 @@ static void keep(struct smb3x_file *file)
 	pthread_mutex_unlock(&file->share->lock);
 }
 
-/* The server sends it, whether it makes sense or not. */
-static void send_break(struct scene *scene, const struct wire_guid *key,
+#define BREAK_SIZE (64 + 44)
+
+static void put_break(uint8_t *bytes, const struct wire_guid *key,
 	uint16_t epoch, uint32_t flags, uint32_t state)
 {
-	uint8_t bytes[4 + 64 + 44] = {0, 0, 0, 108};
 	const struct smb2_header header = {.command = SMB2_OPLOCK_BREAK,
 		.flags = SMB2_FLAGS_SERVER_TO_REDIR,
 		.message_id = UINT64_MAX};
@@ -157,13 +157,21 @@ static void send_break(struct scene *scene, const struct wire_guid *key,
 		.flags = flags,
 		.lease_key = *key,
 		.new_lease_state = state};
-	struct wire_buf out = {.p = bytes + 4, .cap = 108};
+	struct wire_buf out = {.p = bytes, .cap = BREAK_SIZE};
 	assert_int_equal(smb2_header_encode(&header, &out), 0);
 	assert_int_equal(
 		wire_encode_message(
 			&smb2_lease_break_notification_type, &body, &out),
 		0);
-	assert_int_equal(out.n, 108);
+	assert_int_equal(out.n, BREAK_SIZE);
+}
+
+/* The server sends it, whether it makes sense or not. */
+static void send_break(struct scene *scene, const struct wire_guid *key,
+	uint16_t epoch, uint32_t flags, uint32_t state)
+{
+	uint8_t bytes[4 + BREAK_SIZE] = {0, 0, 0, BREAK_SIZE};
+	put_break(bytes + 4, key, epoch, flags, state);
 	assert_int_equal(
 		send(scene->server.fd, bytes, sizeof(bytes), 0), sizeof(bytes));
 }
@@ -304,6 +312,29 @@ static void answers_come_in_any_order(void **state)
 	scene_end(&scene);
 }
 
+/* Two in one message, of two leases. */
+static void breaks_within_a_compound(void **state)
+{
+	(void)state;
+	struct scene scene;
+	scene_begin(&scene);
+	struct smb3x_file *f = open_path(&scene, "f");
+	struct smb3x_file *g = open_path(&scene, "g");
+	uint8_t bytes[4 + 112 + BREAK_SIZE] = {0, 0, 0, 112 + BREAK_SIZE};
+	put_break(bytes + 4, &f->lease->key, 2, 1, R);
+	wire_put32(bytes + 4 + 20, 112); /* NextCommand */
+	put_break(bytes + 4 + 112, &g->lease->key, 2, 1, 0);
+	assert_int_equal(
+		send(scene.server.fd, bytes, sizeof(bytes), 0), sizeof(bytes));
+	settle(&scene);
+	assert_int_equal(scene.acks, 2);
+	assert_true(lease_has(f->lease, R) && !lease_has(f->lease, RH));
+	assert_false(lease_has(g->lease, R));
+	assert_int_equal(open_close(f), 0);
+	assert_int_equal(open_close(g), 0);
+	scene_end(&scene);
+}
+
 static void thousands_of_breaks(void **state)
 {
 	(void)state;
@@ -360,6 +391,7 @@ int main(void)
 		cmocka_unit_test(a_break_gives_nothing),
 		cmocka_unit_test(a_refused_acknowledgment_ends_the_lease),
 		cmocka_unit_test(answers_come_in_any_order),
+		cmocka_unit_test(breaks_within_a_compound),
 		cmocka_unit_test(thousands_of_breaks),
 		cmocka_unit_test(nonsense_is_passed_over),
 	};

@@ -237,6 +237,19 @@ def test_the_other_opener_does_not_wait(connect):
     assert share.list('') == ['g']
 
 
+def test_an_oplock_is_given_up_at_once(connect):
+    """Without leases a batch oplock makes an open durable."""
+    share, other = connect(max_dialect=0x0202), connect()
+    file = share.open('f', os.O_RDWR | os.O_CREAT)
+    before = time.monotonic()
+    rival = other.open('f', os.O_RDWR)
+    assert time.monotonic() - before < PROMPT
+    rival.write(b'12345', 0)
+    assert file.read(10, 0) == b'12345'
+    file.close()
+    rival.close()
+
+
 def test_many_threads_many_breaks(connect):
     """Two clients, four threads each, one directory: all comes to an end, and
     in the end both see the same."""
