@@ -14,7 +14,7 @@ local NOT_ACCEPTED = 0xc00000d0
 local CERTAIN, PATIENCE = 1, 35
 local LEASE_LEVEL = 255
 
-local life_field = field("lease.life", "Life of the lease")
+local life_field = field("lease.life", "Life of the lease, by frame")
 local answer_field = field("lease.answer", "Answer")
 local cause_field = frame_field("lease.cause", "Caused by the request in",
 	frametype.NONE)

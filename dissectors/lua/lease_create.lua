@@ -288,8 +288,8 @@ local function judge_new(request, lease, bad)
 			"Epoch is 0x%04x, in the request 0x%04x: not one more",
 			lease.epoch, asked.epoch)
 		bad(lease.state == 0 and step ~= 0, "LEASE-EPOCH-0002",
-			"Epoch is 0x%04x, in the request 0x%04x, and nothing " ..
-			"was granted", lease.epoch, asked.epoch)
+			"Epoch is 0x%04x, in the request 0x%04x, and " ..
+			"nothing was granted", lease.epoch, asked.epoch)
 	end
 end
 
@@ -352,8 +352,8 @@ local function learn_lease(conn, pdu, client, open, lease)
 		end
 		if before ~= lease.state then
 			held.granted = pdu.frame
-			caching.note(held, pdu.frame, before and "%s becomes " ..
-				"%s" or "%s%s granted", before and
+			caching.note(held, pdu.frame, before and
+				"%s becomes %s" or "%s%s granted", before and
 				caching.state(before) or "",
 				caching.state(lease.state))
 		end

@@ -9,7 +9,7 @@ local H = caching.H
 
 local open_field = number_field("open", "Open")
 local name_field = field("open.name", "Name")
-local life_field = field("open.life", "Life of the open")
+local life_field = field("open.life", "Life of the open, by frame")
 local durable_field = field("open.durable", "Durable")
 local again_field = frame_field("open.opened_in", "Opened in",
 	frametype.REQUEST)
@@ -26,7 +26,8 @@ function caching.tell_open(pdu, open)
 	if open.frame ~= pdu.frame then
 		tell(pdu, again_field, open.frame)
 	end
-	if open.lease then
+	local asked = pdu.contexts_asked and pdu.contexts_asked.lease
+	if open.lease and not asked then
 		tell(pdu, caching.key_field, open.lease.key)
 	end
 end
@@ -136,7 +137,8 @@ local function judge_again(conn, pdu, asked, bad)
 		flag(again.flags or 0, PERSISTENT) and "set" or "not set",
 		open.persistent_handle and "persistent" or "not persistent")
 	bad(lease and open.client ~= pdu.client and caching.sure(conn),
-		"LEASE-CLIENT-0036", "the ClientGuid is another one than in frame %d", open.frame)
+		"LEASE-CLIENT-0036", "the ClientGuid is another one than in " ..
+		"frame %d", open.frame)
 end
 
 function caching.ask_durable(conn, pdu, asked, bad)
@@ -260,8 +262,8 @@ local function judge_reconnect(conn, pdu, request, open, given, bad)
 		open.session == request.session, "LEASE-RECONNECT-0006",
 		"the open of frame %d has its session", open.frame)
 	bad(open.ended and not open.closed and not open.durable and
-		not open.resilient, "LEASE-DURABLE-0015", "the open of frame " ..
-		"%d was not durable, its connection was lost in frame %d",
+		not open.resilient, "LEASE-DURABLE-0015", "the open of " ..
+		"frame %d was not durable, and ended in frame %d",
 		open.frame, open.ended or 0)
 	bad(lease and not asked.lease, "LEASE-RECONNECT-0007",
 		"success, the request has no lease context")
@@ -270,7 +272,8 @@ local function judge_reconnect(conn, pdu, request, open, given, bad)
 	bad(lease and asked.lease and asked.lease.key ~= lease,
 		"LEASE-RECONNECT-0009", "success, the LeaseKey is another one")
 	bad(lease and open.client ~= request.client and caching.sure(conn),
-		"LEASE-RECONNECT-0010", "success, the ClientGuid is another one")
+		"LEASE-RECONNECT-0010", "success, the ClientGuid is another " ..
+		"one")
 	bad(lease and open.file and request.file and open.file ~= request.file
 		and not open.file.moved and not open.file.doomed and
 		open.file.plain and request.file.plain, "LEASE-RECONNECT-0012",

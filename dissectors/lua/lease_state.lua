@@ -46,9 +46,9 @@ end
 function caching.story(thing)
 	local parts = {}
 	for _, event in ipairs(thing.story) do
-		parts[#parts + 1] = event.text .. " in frame " .. event.frame
+		parts[#parts + 1] = event.frame .. " " .. event.text
 	end
-	return table.concat(parts, ", ")
+	return table.concat(parts, "; ")
 end
 
 -- 0.35 ms, 1.2 s
@@ -162,7 +162,7 @@ function caching.lose(session, frame, how)
 		if not open.ended and not open.parked and outlives(open) then
 			open.parked = frame
 			open.breaking = nil
-			caching.note(open, frame, "%s, it is kept", how)
+			caching.note(open, frame, "%s, kept", how)
 		elseif not open.ended and not open.parked then
 			caching.end_open(open, frame, how)
 		end

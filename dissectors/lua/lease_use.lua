@@ -76,8 +76,8 @@ function caching.judge_cause(conn, pdu, held, brk, bad)
 			return
 		end
 	end
-	bad(true, "DIRL-BREAK-0009", "the %s of frame %d has the key of this " ..
-		"lease as its ParentLeaseKey", entries[1].name,
+	bad(true, "DIRL-BREAK-0009", "the %s of frame %d has the key of " ..
+		"this lease as its ParentLeaseKey", entries[1].name,
 		entries[1].frame)
 end
 
@@ -102,8 +102,8 @@ function both.lease_due(conn, pdu, _, blame)
 			caching.connected(held) and not caching.life.partial
 		if open and pdu.time - one.time > CERTAIN and pdu.response and
 			held.client.realm == caching.realm(conn) then
-			blame("server", true, one.rule, "%s; %s of \"%s\" is " ..
-				"not broken %.1f s later", one.text,
+			blame("server", true, one.rule, "%s; %s of \"%s\" " ..
+				"is not broken %.1f s later", one.text,
 				caching.state(held.state), held.name,
 				pdu.time - one.time)
 		elseif open then
@@ -229,7 +229,8 @@ function caching.opened(conn, pdu, request, open, bad)
 		expect_file(pdu, request, open.file, open.lease,
 			"LEASE-BREAK-0005", "overwritten")
 		expect_directory(pdu, request, operation.parent,
-			"DIRL-BREAK-0003", "\"" .. open.name .. "\" overwritten")
+			"DIRL-BREAK-0003", "\"" .. open.name ..
+			"\" overwritten")
 	elseif action == CREATED then
 		expect_directory(pdu, request, operation.parent,
 			"DIRL-BREAK-0001", "\"" .. open.name .. "\" made")
@@ -318,8 +319,9 @@ local function answered(conn, pdu, request, bad)
 	local good = pdu.status == NO_STATUS
 	caching.ended(request, pdu, good)
 	bad(good and request.behind and CHANGING[request.command],
-		"LEASE-SEQUENCE-0001", "success, ChannelSequence was %d, the " ..
-		"open has seen %d", request.sequence or 0, request.behind or 0)
+		"LEASE-SEQUENCE-0001", "success, ChannelSequence was %d, " ..
+		"the open has seen %d", request.sequence or 0,
+		request.behind or 0)
 	if good and request.sequence and open.sequence and
 		caching.ahead(open.sequence, request.sequence) > 0 then
 		open.sequence = request.sequence
