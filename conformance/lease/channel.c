@@ -48,10 +48,10 @@ CONF_TEST(lease, answer_in_flight,
 		const char *path = test_text(t, "x%u", i);
 		const struct lease_request asked = {
 			.key = new_guid(t), .state = L_RWH};
+
+		need_ok(t, file_close(need_file(b, path, NULL)));
 		struct request *create = lease_open_send(a, path, &asked);
-		struct request *open = open_send(b, path,
-			&(struct create_options){
-				.disposition = DISPOSITION(FILE_OPEN_IF)});
+		struct request *open = open_send(b, path, NULL);
 		struct reply *r = peer_wait(create);
 		struct lease *l = lease_of(r);
 
