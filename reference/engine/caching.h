@@ -105,6 +105,12 @@ struct cause caching_cause(
  * begins anew. True: the request is taken care of. */
 bool caching_wait(struct request *req, enum model_lease_reason reason,
 	void (*again)(struct request *req));
+/* What the open waited for has been done; but others may have opened the file
+ * meanwhile, and cached what was there before. Nobody waits. */
+void caching_changed(const struct open *open, enum model_lease_reason reason);
+/* The same for a CREATE that is about to join the lease. */
+void caching_overwritten(
+	const struct open *open, const struct lease_wish *wish);
 /* The open is about to mark its file for deletion, because it ends; the file
  * stays until others close it, so that nobody waits. */
 void caching_doomed(const struct open *open);

@@ -57,8 +57,9 @@ static void closing_tell_directory(struct closing *closing)
 	if (closing->changed) {
 		dirlease_event(closing->engine, closing->op.port,
 			closing->link->path,
-			open->written ? MODEL_OPERATION_CLOSED_AFTER_WRITE
-				      : MODEL_OPERATION_CLOSED,
+			open->unannounced ? MODEL_OPERATION_CREATED
+			: open->written   ? MODEL_OPERATION_CLOSED_AFTER_WRITE
+					  : MODEL_OPERATION_CLOSED,
 			&open->parent, open);
 	}
 	closing->changed = closing->removed = false;

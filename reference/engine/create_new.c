@@ -270,9 +270,13 @@ static void create_made(struct files_op *op)
 	}
 	status = create_attach(req);
 	if (status) {
+		dirlease_event(req->engine, op->port, work->path,
+			MODEL_OPERATION_CREATED, &work->contexts.lease.parent,
+			NULL);
 		create_fail(req, status);
 		return;
 	}
+	req->open->unannounced = true;
 	if (create_spoils(req)) {
 		request_submit(req, FILES_SET_STAT, create_attributes_set);
 		return;

@@ -215,6 +215,12 @@ static void create_reopened(struct files_op *op)
 		return;
 	}
 	work->stat = op->stat;
+	if (work->truncate && !work->posix) {
+		caching_overwritten(req->open, &work->contexts.lease);
+	}
+	if (open_lost(req)) {
+		return;
+	}
 	if (work->truncate && work->posix) {
 		create_empty(req);
 	} else if (work->truncate) {

@@ -32,11 +32,11 @@ static const struct open *dirlease_open(
 static bool dirlease_exempt(const struct lease *lease,
 	const struct parent_key *key, const struct open *by)
 {
-	if (!RULE(DIRL_BREAK_0011) &&
+	if (by && !RULE(DIRL_BREAK_0011) &&
 		guid_equal(&by->session->client_guid, &lease->client)) {
 		return true;
 	}
-	if (!RULE(DIRL_BREAK_0010) &&
+	if (by && !RULE(DIRL_BREAK_0010) &&
 		!guid_equal(&by->session->client_guid, &lease->client)) {
 		return false;
 	}

@@ -248,6 +248,37 @@ bool caching_wait(struct request *req, enum model_lease_reason reason,
 	return true;
 }
 
+static void caching_tell(const struct open *open, const struct cause *cause)
+{
+	durable_give_way(open->session->engine, open->file, cause, NULL);
+	caching_break(open->file, cause);
+}
+
+void caching_changed(const struct open *open, enum model_lease_reason reason)
+{
+	struct cause cause;
+
+	if (!open->closing && open->file) {
+		cause = caching_cause(open, reason);
+		caching_tell(open, &cause);
+	}
+}
+
+void caching_overwritten(const struct open *open, const struct lease_wish *wish)
+{
+	struct cause cause;
+
+	if (open->closing || !open->file) {
+		return;
+	}
+	cause = caching_cause(open, MODEL_LEASE_REASON_OVERWRITE);
+	if (wish->asked) {
+		cause.client = &open->session->client_guid;
+		cause.key = &wish->key;
+	}
+	caching_tell(open, &cause);
+}
+
 void caching_doomed(const struct open *open)
 {
 	struct cause cause = caching_cause(open, MODEL_LEASE_REASON_DELETE);

@@ -43,6 +43,9 @@ static void set_done(struct files_op *op)
 	struct request *req = op->ctx;
 	struct set_work *work = req->work;
 
+	if (work->size_set && op->result == 0) {
+		caching_changed(req->open, MODEL_LEASE_REASON_SIZE);
+	}
 	if (op_failed(req)) {
 		return;
 	}

@@ -120,6 +120,7 @@ static void rename_done(struct files_op *op)
 	if (work->link) {
 		file_lost_name(req->engine, op->port, op->actual_name, file);
 	}
+	rename_told(req, op->actual_name);
 	if (open_lost(req)) {
 		return;
 	}
@@ -139,7 +140,6 @@ static void rename_done(struct files_op *op)
 		notify_renamed(req->engine, op->port, work->from,
 			op->actual_name, filter);
 	}
-	rename_told(req, op->actual_name);
 	set_info_reply(req, STATUS_SUCCESS);
 }
 

@@ -269,6 +269,7 @@ struct open {
 	bool posix;        /* opened by the rules of the UNIX extensions */
 	bool posix_append; /* and only for appending */
 	bool delete_on_close;
+	bool unannounced;      /* its file is new, and nobody told */
 	uint32_t close_status; /* of a deletion at the end */
 	/* What class 0x64 told when it was opened, what was set since: for
 	 * broken rules. */

@@ -46,6 +46,7 @@ static void write_done(struct files_op *op)
 		request_fail(req, status_of_errno(op->result));
 		return;
 	}
+	caching_changed(open, MODEL_LEASE_REASON_WRITE);
 	if (open_lost(req)) {
 		return;
 	}
