@@ -576,22 +576,27 @@ static void overdue(struct client *client, struct cache *cache)
 	cache->breaking = cache->mute = false;
 }
 
+static bool is_overdue(const struct cache *cache, uint64_t key,
+	const struct smb2_fileid *oplock)
+{
+	if (oplock == NULL) {
+		return cache->used && cache->lease && cache->key == key;
+	}
+	return cache->used && !cache->lease &&
+	       cache->oplock.volatile_ == oplock->volatile_;
+}
+
 void client_overdue(struct world *world, uint64_t client, uint64_t key,
 	const struct smb2_fileid *oplock)
 {
 	for (unsigned int i = 0; i < WORLD_CLIENTS; i++) {
 		struct client *c = world->clients[i];
 
-		for (unsigned int k = 0; c->guid == client && k < CLIENT_CACHES;
-			k++) {
+		for (unsigned int k = 0; k < CLIENT_CACHES; k++) {
 			struct cache *cache = &c->caches[k];
 
-			if (cache->used &&
-				(oplock != NULL ? !cache->lease &&
-							  cache->oplock.volatile_ ==
-								  oplock->volatile_
-						: cache->lease &&
-							  cache->key == key)) {
+			if (c->guid == client &&
+				is_overdue(cache, key, oplock)) {
 				overdue(c, cache);
 			}
 		}
