@@ -73,6 +73,7 @@ static void copy_end(struct request *req, uint32_t status)
 
 	if (total > 0 && !req->open->closing) {
 		req->open->written = true;
+		caching_changed(req->open, MODEL_LEASE_REASON_WRITE);
 		notify_modified(req->open, NOTIFY_SIZE | NOTIFY_LAST_WRITE);
 	}
 	if (!RULE(CORE_IOCTL_0019)) {
@@ -282,6 +283,7 @@ static void duplicate_done(struct files_op *op)
 	}
 	if (op->result == 0) {
 		req->open->written = true;
+		caching_changed(req->open, MODEL_LEASE_REASON_WRITE);
 		notify_modified(req->open, NOTIFY_SIZE | NOTIFY_LAST_WRITE);
 	}
 	ioctl_end(req, op->result);

@@ -154,7 +154,10 @@ static void zero_done(struct files_op *op)
 {
 	const struct request *req = op->ctx;
 
-	req->open->written |= op->result == 0;
+	if (op->result == 0) {
+		req->open->written = true;
+		caching_changed(req->open, MODEL_LEASE_REASON_ZERO);
+	}
 	ioctl_changed(op, NOTIFY_LAST_WRITE);
 }
 
