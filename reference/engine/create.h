@@ -100,5 +100,7 @@ void context_put(struct wire_buf *out, size_t *last, const char *name,
 void create_new(struct request *req);
 /* create.c: tries the OPEN of something that exists. */
 void create_find(struct request *req);
+/* Opens what the request has made, after those who were faster. */
+void create_enter(struct request *req);
 
 #endif

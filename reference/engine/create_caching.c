@@ -51,6 +51,10 @@ static void create_again(struct request *req)
 {
 	struct create_work *work = req->work;
 
+	if (work->created) {
+		create_enter(req);
+		return;
+	}
 	node_close(req->engine, req->tree->share->config.files, work->node);
 	work->node = NULL;
 	work->tries = 0;

@@ -238,11 +238,38 @@ static bool create_spoils(struct request *req)
 	return op->set_attributes || op->set_mode || op->set_group;
 }
 
+void create_enter(struct request *req)
+{
+	struct create_work *work = req->work;
+	struct files_port *port = req->tree->share->config.files;
+	uint32_t status;
+
+	/* Others may have opened it before this was known. */
+	if (file_find(req->engine, port, &work->stat,
+		    work->stream ? work->name.stream : NULL) &&
+		create_waits(req)) {
+		return;
+	}
+	status = create_attach(req);
+	if (status) {
+		dirlease_event(req->engine, port, work->path,
+			MODEL_OPERATION_CREATED, &work->contexts.lease.parent,
+			NULL);
+		create_fail(req, status);
+		return;
+	}
+	req->open->unannounced = true;
+	if (create_spoils(req)) {
+		request_submit(req, FILES_SET_STAT, create_attributes_set);
+		return;
+	}
+	create_contexts_after(req);
+}
+
 static void create_made(struct files_op *op)
 {
 	struct request *req = op->ctx;
 	struct create_work *work = req->work;
-	uint32_t status;
 
 	if (op->result == -EEXIST && work->tries++ < CREATE_TRIES) {
 		/* Somebody was faster: now it exists. */
@@ -268,20 +295,7 @@ static void create_made(struct files_op *op)
 	if (work->maximum) {
 		work->granted |= work->maximal;
 	}
-	status = create_attach(req);
-	if (status) {
-		dirlease_event(req->engine, op->port, work->path,
-			MODEL_OPERATION_CREATED, &work->contexts.lease.parent,
-			NULL);
-		create_fail(req, status);
-		return;
-	}
-	req->open->unannounced = true;
-	if (create_spoils(req)) {
-		request_submit(req, FILES_SET_STAT, create_attributes_set);
-		return;
-	}
-	create_contexts_after(req);
+	create_enter(req);
 }
 
 static void create_make(struct request *req)
