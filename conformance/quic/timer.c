@@ -64,8 +64,7 @@ CONF_TEST(quic, idle_timeout, "silence ends a connection and closes its files",
 
 CONF_TEST(quic, unfinished_handshake,
 	"a handshake that is not completed is forgotten",
-	RULES(QUIC_TIMER_0004), NEEDS(QUIC_TRANSPORT), BUDGET_MS(60000),
-	TAGS(TAG_QUIET))
+	RULES(QUIC_TIMER_0004), NEEDS(QUIC_TRANSPORT), BUDGET_MS(60000))
 {
 	/* What is forgotten earlier is forgotten then. */
 	static const unsigned int silences_ms[] = {11000, 21000, 31000};
