@@ -10,7 +10,8 @@ import subprocess
 
 import pytest
 
-SIM = os.path.join(os.environ["SMB3X_BIN"], "smb3x-check-sim")
+SIM = os.path.abspath(
+    os.path.join(os.environ["SMB3X_BIN"], "smb3x-check-sim"))
 AREAS = ["core", "posix", "lease", "dirlease", "durable", "replay", "quic"]
 WAITING = ["lease", "dirlease", "durable", "replay"]
 SEEDS = [1, 2, 3]

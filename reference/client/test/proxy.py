@@ -46,18 +46,25 @@ class Proxy:
                                  daemon=True).start()
 
     def copy(self, source, sink):
-        while True:
+        going_on = True
+        while going_on:
             try:
                 data = source.recv(65536)
-                if not data:
-                    break
-                if source not in self.silent:
-                    sink.sendall(data)
             except OSError:
-                break
-            if self.due(len(data)):
+                data = b''
+            due = self.due(len(data))  # who has them can count on that
+            going_on = bool(data) and self.carry(source, sink, data)
+            if due:
                 self.cut()
         self.end(source, sink)
+
+    def carry(self, source, sink, data):
+        try:
+            if source not in self.silent:
+                sink.sendall(data)
+        except OSError:
+            return False
+        return True
 
     def due(self, count):
         with self.lock:
