@@ -327,7 +327,10 @@ static void clean_part(struct test *t, const void *row)
 	while (next_of_part(part, &at, &index, &name)) {
 		char *path = test_text(
 			t, "\\%.*s", (int)name.n, (const char *)name.p);
-		bool gone = share_remove(p, path);
+		bool gone;
+
+		p = p->closed ? client(t) : p; /* the server hung up */
+		gone = share_remove(p, path);
 
 		if (!gone && (q != NULL || (q = posix_cleaner(t)) != NULL)) {
 			gone = posix_remove(q, utf16(t, path + 1), 0);

@@ -26,6 +26,19 @@ uint64_t test_within(const struct test *t, unsigned int ms)
 	return test_clock() + (uint64_t)(ms * t->time_scale * 1e6);
 }
 
+/* No other run has this client, even with the same seed: what a run leaves
+ * behind, such as a durable open, belongs to its own clients. */
+static void name_client(struct peer *peer)
+{
+	uint8_t *b = peer->client_guid.b;
+	const char *run = peer->t->run;
+
+	test_random(peer->t, b, sizeof(peer->client_guid.b));
+	while (run != NULL && *run != '\0') {
+		*b++ ^= (uint8_t)*run++; /* eight digits */
+	}
+}
+
 struct peer *link_new_peer(
 	struct test *t, int fd, uint16_t local, uint16_t remote)
 {
@@ -41,7 +54,7 @@ struct peer *link_new_peer(
 	peer->name[0] = (char)('A' + t->peer_count);
 	peer->credits = 1;
 	peer->credits_wanted = 64;
-	test_random(t, peer->client_guid.b, sizeof(peer->client_guid.b));
+	name_client(peer);
 	t->peers[t->peer_count++] = peer;
 	log_peer(t->log, peer->index, peer->name, local, remote);
 	return peer;
