@@ -450,7 +450,8 @@ struct judge_open *promises_resumed(
 /* ---- lost breaks ---- */
 
 /* What a lease, or an oplock, still promises of these to those who came at
- * that time. Of read caching the holder is only told. */
+ * that time. Of read caching the holder is only told; whoever is not there
+ * goes, even while the lease is being broken. */
 static uint32_t promised(
 	const struct judge_open *open, uint32_t against, uint64_t at)
 {
@@ -467,7 +468,9 @@ static uint32_t promised(
 	if (lease->since[1] >= at) {
 		bits &= ~(uint32_t)H;
 	}
-	if (lease->since[0] >= at || lease->breaking) {
+	if (lease->since[0] >= at ||
+		(lease->breaking &&
+			(open->resilient || holder_is_there(open)))) {
 		bits &= ~(uint32_t)R;
 	}
 	return bits;

@@ -61,7 +61,11 @@ static void settle(struct world *world)
 		}
 		sim_run(world->sim, sim_now(world->sim) + SECOND / 20);
 	}
-	sim_run(world->sim, sim_now(world->sim) + 200 * SECOND);
+	/* The judge's clock moves when something happens, or a run ends; what
+	 * is overdue is acknowledged still. */
+	for (unsigned int i = 0; i < 200; i++) {
+		sim_run(world->sim, sim_now(world->sim) + SECOND);
+	}
 	for (struct conn *conn = world->conns; conn != NULL;
 		conn = conn->next) {
 		if (!conn->gone && conn_unanswered(conn) > 0) {
