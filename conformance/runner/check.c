@@ -292,9 +292,9 @@ static struct options parse(int argc, char **argv)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct options o = {
-		.jobs = cpus < 1   ? 2
-			: cpus > 4 ? 8
-				   : 2 * (unsigned int)cpus,
+		.jobs = cpus < 1   ? 4
+			: cpus > 4 ? 16
+				   : 4 * (unsigned int)cpus,
 		.repeat = 1,
 		.time_scale = 1,
 	};

@@ -112,10 +112,22 @@ static bool escape(struct reader *r, char *out, size_t *n)
 	return true;
 }
 
+/* How long the string from here on is as it is written, which is never shorter
+ * than as it is meant; the quote that ends it is not counted. */
+static size_t written(const struct reader *r)
+{
+	const char *p = r->p;
+
+	while (p < r->end && *p != '"') {
+		p += *p == '\\' && r->end - p > 1 ? 2 : 1;
+	}
+	return (size_t)(p - r->p);
+}
+
 /* Behind the opening quote; NULL if malformed. */
 static char *string(struct reader *r)
 {
-	char *out = malloc((size_t)(r->end - r->p) + 1);
+	char *out = malloc(written(r) + 1);
 	size_t n = 0;
 
 	if (out == NULL) {
@@ -136,7 +148,7 @@ static char *string(struct reader *r)
 		return NULL;
 	}
 	out[n] = '\0';
-	return realloc(out, n + 1);
+	return out;
 }
 
 static bool append(struct json *parent, struct json *child)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authclient/authclient.h"
 #include "runner/case.h"
 #include "runner/child.h"
 #include "runner/needs.h"
@@ -351,6 +352,7 @@ int run_all(struct run *run)
 	}
 	shuffle(order, run->item_count, run->options->seed);
 	long_first(order, run->item_count);
+	authclient_prepare();
 	progress_begin(run, run->item_count);
 	for (i = 0; i < PHASE_COUNT && r == 0; i++) {
 		r = run_phase(run, order, i);

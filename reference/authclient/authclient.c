@@ -163,7 +163,8 @@ static int acquire(
 	}
 	if (GSS_ERROR(major)) {
 		set_error(auth, major, minor);
-		return (major & GSS_S_BAD_MECH) != 0 ? -ENOTSUP : -EACCES;
+		return GSS_ROUTINE_ERROR(major) == GSS_S_BAD_MECH ? -ENOTSUP
+								  : -EACCES;
 	}
 	return 0;
 }
@@ -209,6 +210,23 @@ int authclient_begin(
 	}
 	*ret_auth = auth;
 	return 0;
+}
+
+void authclient_prepare(void)
+{
+	const struct authclient_config nobody = {
+		.mechanism = AUTHCLIENT_NTLM,
+		.user = "nobody",
+		.password = "none",
+	};
+	struct wire_view out;
+	struct authclient *auth;
+	bool done;
+
+	if (authclient_begin(&nobody, &auth) == 0) {
+		authclient_step(auth, wire_view_of(NULL, 0), &out, &done);
+		authclient_end(auth);
+	}
 }
 
 static int fetch_key(struct authclient *auth)

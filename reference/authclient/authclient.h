@@ -52,6 +52,13 @@ int authclient_begin(
 int authclient_step(struct authclient *auth, struct wire_view in,
 	struct wire_view *ret_out, bool *ret_done);
 
+/*
+ * Loads what NTLM needs, so that a process that forks many others which
+ * authenticate does so once for all of them. Optional; what fails here fails
+ * again, with its error, in authclient_begin().
+ */
+void authclient_prepare(void);
+
 /* The mechanism's whole session key; -ENOKEY before the end. *ret_size is 16
  * to 64. The key of an anonymous session is 16 zeroes. */
 int authclient_key(const struct authclient *auth, uint8_t ret_key[64],
