@@ -21,7 +21,13 @@
 /* More tests that may run beside the jobs, if they only wait. */
 #define WAITING_MAX 8
 
-enum phase { PHASE_SANITY, PHASE_TOGETHER, PHASE_ALONE, PHASE_COUNT };
+enum phase {
+	PHASE_SANITY,
+	PHASE_TOGETHER,
+	PHASE_QUIET,
+	PHASE_ALONE,
+	PHASE_COUNT
+};
 
 /* A test that is being run. */
 struct slot {
@@ -43,9 +49,11 @@ static enum phase phase_of(const struct run *run, const struct item *item)
 	if ((item->test->tags & TAG_SANITY) != 0 && !run->options->no_sanity) {
 		return PHASE_SANITY;
 	}
-	return (item->test->tags & (TAG_QUIET | TAG_EXCLUSIVE)) != 0 &&
-			       !apart(run)
-		       ? PHASE_ALONE
+	if ((item->test->tags & TAG_EXCLUSIVE) != 0 && !apart(run)) {
+		return PHASE_ALONE;
+	}
+	return (item->test->tags & TAG_QUIET) != 0 && !apart(run)
+		       ? PHASE_QUIET
 		       : PHASE_TOGETHER;
 }
 
@@ -291,6 +299,10 @@ static int run_phase(struct run *run, struct item **order, enum phase phase)
 	if (phase == PHASE_TOGETHER) {
 		slots.jobs = run->options->jobs;
 		slots.waiting = slots.jobs > 1 && !apart(run) ? WAITING_MAX : 0;
+	} else if (phase == PHASE_QUIET) {
+		slots.jobs = run->options->jobs < WAITING_MAX
+				     ? run->options->jobs
+				     : WAITING_MAX;
 	}
 	all = slots.waiting + slots.jobs;
 	for (i = 0; i < run->item_count && r == 0; i++) {

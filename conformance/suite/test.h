@@ -57,7 +57,7 @@ struct need {
 #define CONF_NEEDS_MAX 6
 
 enum conf_tag {
-	TAG_QUIET = 1, /* measures time or silence: runs alone, at the end */
+	TAG_QUIET = 1,     /* measures time or silence: after the others */
 	TAG_EXCLUSIVE = 2, /* touches state of the whole server: runs alone */
 	TAG_SANITY = 4,    /* runs first; if it fails its area has no verdict */
 };
