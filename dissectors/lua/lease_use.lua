@@ -113,11 +113,12 @@ function both.lease_due(conn, pdu, _, blame)
 	caching.life.due = kept
 end
 
-local function expect_file(pdu, request, file, lease, rule, what)
+-- Each lease on a file, those aside that the operation spares.
+local function expect_all(pdu, request, file, spares, rule, what)
 	local seen = {}
-	for _, open in caching.others(file, lease) do
+	for _, open in caching.others(file, nil) do
 		local held = open.lease
-		if held and held ~= lease and not seen[held] then
+		if held and not spares(held) and not seen[held] then
 			seen[held] = true
 			expect(held, pdu, request.frame, rule, "%s in frame %d",
 				what, request.frame)
@@ -125,16 +126,16 @@ local function expect_file(pdu, request, file, lease, rule, what)
 	end
 end
 
+local function expect_file(pdu, request, file, lease, rule, what)
+	expect_all(pdu, request, file, function(held)
+		return held == lease
+	end, rule, what)
+end
+
 local function expect_directory(pdu, request, directory, rule, what)
-	local seen = {}
-	for _, open in caching.others(directory, nil) do
-		local held, own = open.lease, request.operation.parent_key
-		if held and held.key ~= own and not seen[held] then
-			seen[held] = true
-			expect(held, pdu, request.frame, rule, "%s in frame %d",
-				what, request.frame)
-		end
-	end
+	expect_all(pdu, request, directory, function(held)
+		return held.key == request.operation.parent_key
+	end, rule, what)
 end
 
 -- Another open of a file.
