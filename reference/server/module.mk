@@ -12,7 +12,7 @@ SIM_ENGINE := $(wildcard reference/server/test/sim_*.c)
 $(eval $(call unit_test,sim_engine,$(SIM_ENGINE),sim engine model files crypto ports wire rules,-lgnutls -lpthread))
 
 # Clients that cache, and what they are promised.
-LEASE_SIM := $(wildcard reference/server/test/lease_*.c) $(addprefix reference/server/test/,sim_auth.c sim_files.c)
+LEASE_SIM := $(wildcard reference/server/test/lease_*.c) $(addprefix reference/server/test/,sim_auth.c sim_files.c sim_server.c)
 $(eval $(call unit_test,lease_sim,$(LEASE_SIM),sim engine model files crypto ports wire rules,-lgnutls -lpthread))
 
 check-lease-sim: $$(OUT)/test/lease_sim

@@ -671,7 +671,7 @@ static void do_resilient(struct client *client)
 static void list_cache(struct client *client, const struct cache *cache)
 {
 	struct world *world = client->world;
-	uint64_t now = sim_now(world->sim);
+	uint64_t now = sim_now(world->server.sim);
 	uint64_t since = now > world->grace ? now - world->grace : 0;
 
 	if (!judge_trusts_lease(world, client->guid, cache->key, cache->epoch,

@@ -148,9 +148,6 @@ struct client {
 void clients_init(struct world *world);
 void clients_finish(struct world *world);
 
-/* The session key of that user. */
-void client_key(const char *name, uint8_t ret_key[16]);
-
 /* ---- lease_wire.c: connections and messages ---- */
 
 /* A connection that makes its way in, to a session of its own or to the

@@ -187,7 +187,7 @@ void judge_receives(struct conn *conn, struct wire_view message)
 	*asked = (struct judge_asked){.used = true,
 		.id = header.message_id,
 		.at = ++conn->world->contents.clock,
-		.came = sim_now(conn->world->sim),
+		.came = sim_now(conn->world->server.sim),
 		.command = header.command};
 	at = file_id_at(header.command);
 	if (at > 0 && wire_get16(message.p + 64) != 36) {

@@ -338,7 +338,7 @@ void promises_end(struct world *world, struct judge_open *open)
 
 void promises_session_ended(struct world *world, uint64_t session)
 {
-	uint64_t now = sim_now(world->sim);
+	uint64_t now = sim_now(world->server.sim);
 
 	for (unsigned int i = 0; i < JUDGE_OPENS; i++) {
 		struct judge_open *open = &world->judge.opens[i];
@@ -578,7 +578,8 @@ static void lease_broken(
 	}
 	lease->breaking = true;
 	lease->to = body->new_lease_state;
-	lease->deadline = sim_now(world->sim) + WORLD_BREAK_SECONDS * SECOND;
+	lease->deadline =
+		sim_now(world->server.sim) + WORLD_BREAK_SECONDS * SECOND;
 }
 
 static void oplock_broken(
@@ -614,7 +615,8 @@ static void oplock_broken(
 	}
 	open->breaking = true;
 	open->to = body->oplock_level;
-	open->deadline = sim_now(world->sim) + WORLD_BREAK_SECONDS * SECOND;
+	open->deadline =
+		sim_now(world->server.sim) + WORLD_BREAK_SECONDS * SECOND;
 }
 
 void promises_broken(struct conn *conn, struct wire_view message)
@@ -660,7 +662,7 @@ static void lease_acknowledged(struct conn *conn, uint64_t key, uint32_t state)
 	lease->breaking = false;
 	lease->state = state;
 	lease->owed = lease->owed && (state & R);
-	lease->owed_since = sim_now(world->sim);
+	lease->owed_since = sim_now(world->server.sim);
 }
 
 void promises_acknowledged(struct conn *conn, const struct judge_asked *asked,
@@ -713,7 +715,7 @@ static void open_overdue(struct world *world, struct judge_open *open)
 void judge_tick(struct world *world)
 {
 	struct judge *judge = &world->judge;
-	uint64_t now = sim_now(world->sim);
+	uint64_t now = sim_now(world->server.sim);
 
 	for (unsigned int i = 0; i < JUDGE_LEASES; i++) {
 		struct judge_lease *lease = &judge->leases[i];

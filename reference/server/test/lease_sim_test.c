@@ -30,7 +30,8 @@
 
 static void pass(struct world *world, uint64_t most)
 {
-	sim_run(world->sim, sim_now(world->sim) + world_chance(world, most));
+	sim_run(world->server.sim,
+		sim_now(world->server.sim) + world_chance(world, most));
 }
 
 /* Clients act, time goes on. */
@@ -59,12 +60,13 @@ static void settle(struct world *world)
 		for (unsigned int i = 0; i < WORLD_CLIENTS; i++) {
 			client_settle(world->clients[i]);
 		}
-		sim_run(world->sim, sim_now(world->sim) + SECOND / 20);
+		sim_run(world->server.sim,
+			sim_now(world->server.sim) + SECOND / 20);
 	}
 	/* The judge's clock moves when something happens, or a run ends; what
 	 * is overdue is acknowledged still. */
 	for (unsigned int i = 0; i < 200; i++) {
-		sim_run(world->sim, sim_now(world->sim) + SECOND);
+		sim_run(world->server.sim, sim_now(world->server.sim) + SECOND);
 	}
 	for (struct conn *conn = world->conns; conn != NULL;
 		conn = conn->next) {
@@ -85,22 +87,22 @@ static void part(struct world *world)
 			sim_hang_up(conn->peer);
 		}
 	}
-	sim_run(world->sim, sim_now(world->sim) + 700 * SECOND);
+	sim_run(world->server.sim, sim_now(world->server.sim) + 700 * SECOND);
 	for (struct conn *conn = world->conns; conn != NULL;
 		conn = conn->next) {
 		if (!conn->gone || !conn->server_gone) {
 			world_broken(world, "leak", "a link has not ended");
 		}
 	}
-	if (!engine_idle(world->engine)) {
+	if (!engine_idle(world->server.engine)) {
 		world_broken(world, "leak", "the engine is not idle");
 	}
-	if (engine_deadline(world->engine) != UINT64_MAX) {
+	if (engine_deadline(world->server.engine) != UINT64_MAX) {
 		world_broken(world, "leak", "the engine waits for something");
 	}
-	if (world->files.nodes != 0) {
+	if (world->server.files.nodes != 0) {
 		world_broken(world, "leak", "%d files are still open",
-			world->files.nodes);
+			world->server.files.nodes);
 	}
 }
 
@@ -133,7 +135,7 @@ static struct outcome play(
 	}
 	part(&world);
 	outcome = (struct outcome){
-		world.broken, world.what, sim_digest(world.sim)};
+		world.broken, world.what, sim_digest(world.server.sim)};
 	add(tally, &world.tally);
 	world_finish(&world);
 	return outcome;

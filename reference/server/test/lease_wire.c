@@ -7,20 +7,6 @@
 #include "ports/blob.h"
 #include "server/test/lease_client.h"
 
-static void must(bool held)
-{
-	if (!held) {
-		abort();
-	}
-}
-
-void client_key(const char *name, uint8_t ret_key[16])
-{
-	for (unsigned int i = 0; i < 16; i++) {
-		ret_key[i] = (uint8_t)(name[i % strlen(name)] * 3 + (int)i);
-	}
-}
-
 static void user_name(const struct client *client, char ret_name[16])
 {
 	snprintf(ret_name, 16, "user%u", client->user);
@@ -176,11 +162,9 @@ static void send_session(struct conn *conn)
 
 static void send_tree(struct conn *conn)
 {
-	struct smb2_tree_connect_request body = {0};
-	uint8_t path[64];
-	int n = wire_utf8_to_utf16("\\\\server\\data", path, sizeof(path));
+	const struct smb2_tree_connect_request body = {
+		.buffer = sim_server_share()};
 
-	body.buffer = wire_view_of(path, (size_t)n);
 	client_send(conn, SENT_TREE, SMB2_TREE_CONNECT, 0,
 		&smb2_tree_connect_request_type, &body);
 }
@@ -197,7 +181,7 @@ static void session_there(struct conn *conn, const struct smb2_header *header)
 	}
 	client->session_id = client->previous = header->session_id;
 	user_name(client, name);
-	client_key(name, key);
+	sim_server_key(name, key);
 	must(crypto_derive(client->dialect, key, sizeof(key), NULL,
 		     client->dialect < 0x0300 ? 0 : 1, 1, &client->keys) == 0);
 	send_tree(conn);
@@ -303,7 +287,7 @@ bool conn_open(struct client *client, bool binds)
 	conn->credits = 1;
 	conn->serial = ++world->conn_serial;
 	world->connecting = conn;
-	conn->peer = sim_connect(world->sim, &user);
+	conn->peer = sim_connect(world->server.sim, &user);
 	if (conn->peer == NULL) {
 		free(conn);
 		return false;

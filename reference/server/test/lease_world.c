@@ -5,18 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "files/memory.h"
 #include "server/test/lease_client.h"
 #include "server/test/lease_world.h"
-
-#define START 133000000000000000ull
 
 /* ---- words ---- */
 
 static void add_line(struct world *world, const char *format, va_list arguments)
 {
 	char *line = world->log[world->log_count++ % WORLD_LOG];
-	uint64_t us = (sim_now(world->sim) - START) / 10;
+	uint64_t us = (sim_now(world->server.sim) - SIM_START) / 10;
 	int n = snprintf(line, WORLD_LINE, "%6llu.%06llu ",
 		(unsigned long long)(us / 1000000),
 		(unsigned long long)(us % 1000000));
@@ -104,9 +101,9 @@ static void run_now(struct world *world, struct files_op *op)
 	static const struct auth_identity nobody;
 
 	op->done = done_now;
-	op->port = world->files.memory;
+	op->port = world->server.files.memory;
 	op->who = &nobody;
-	world->files.memory->submit(world->files.memory, op);
+	world->server.files.memory->submit(world->server.files.memory, op);
 }
 
 static uint64_t directory_hash(struct world *world, unsigned int directory)
@@ -160,7 +157,7 @@ static void look_at_directory(struct world *world, unsigned int directory)
 		}
 	}
 	d->listings[d->count++] =
-		(struct world_listing){sim_now(world->sim), hash};
+		(struct world_listing){sim_now(world->server.sim), hash};
 	world_note(world, "(%s has changed)", world_directory_path(directory));
 }
 
@@ -199,7 +196,7 @@ static void observed(void *ctx, const struct files_op *op)
 {
 	struct world *world = ctx;
 
-	if (op->result < 0 || world->engine == NULL) {
+	if (op->result < 0) {
 		return;
 	}
 	switch (op->verb) {
@@ -224,11 +221,6 @@ static void observed(void *ctx, const struct files_op *op)
 	}
 }
 
-static uint64_t files_now(void *ctx)
-{
-	return sim_now(((struct world *)ctx)->sim);
-}
-
 static void make_directory(struct world *world, const char *path)
 {
 	static struct files_op op;
@@ -245,27 +237,10 @@ static void make_directory(struct world *world, const char *path)
 
 /* ---- the machine ---- */
 
-static void judge_logon(struct wire_view token, struct auth_result *ret)
-{
-	if (token.n > 0 && token.n < 32) {
-		ret->outcome = AUTH_DONE;
-		memcpy(ret->identity.user, token.p, token.n);
-		client_key(ret->identity.user, ret->key);
-		ret->key_size = 16;
-	}
-}
-
 static void machine_advance(void *ctx, uint64_t now)
 {
-	struct world *world = ctx;
-
-	engine_advance(world->engine, now);
-	judge_tick(world);
-}
-
-static uint64_t machine_deadline(void *ctx)
-{
-	return engine_deadline(((struct world *)ctx)->engine);
+	sim_server_advance(ctx, now);
+	judge_tick(ctx);
 }
 
 /* The engine sends through here. */
@@ -293,7 +268,7 @@ static void *machine_accepted(void *ctx, struct link *link)
 	conn->carrier = link;
 	conn->link = *link;
 	conn->link.ops = &tap;
-	conn->engine = engine_accept(world->engine, &conn->link);
+	conn->engine = engine_accept(world->server.engine, &conn->link);
 	return conn->engine != NULL ? conn : NULL;
 }
 
@@ -314,73 +289,31 @@ static void machine_gone(void *ctx)
 	engine_gone(conn->engine);
 }
 
-static void engine_start(struct world *world)
-{
-	const struct engine_ports ports = {
-		&world->auth.port, sim_host(world->sim)};
-	struct engine_config config = {
-		.min_dialect = 0x0202,
-		.max_dialect = 0x0311,
-		.sign = POLICY_OFFERED,
-		.encrypt = POLICY_OFFERED,
-		.ciphers = {2, 1},
-		.signings = {2, 1, 0},
-		.max_transact = 1 << 16,
-		.max_read = 1 << 16,
-		.max_write = 1 << 16,
-		.max_credits = WORLD_CREDITS,
-		.max_connections = 4 * WORLD_CLIENTS,
-		.max_sessions = 4 * WORLD_CLIENTS,
-		.max_opens = 400,
-		.lease_break_ns = WORLD_BREAK_SECONDS * 1000000000ull,
-		.shares = &world->share,
-		.share_count = 1,
-	};
-	const struct sim_machine machine = {world, machine_advance,
-		machine_deadline, machine_accepted, machine_input,
-		machine_gone};
-
-	world->engine = engine_create(&config, &ports);
-	if (world->engine == NULL) {
-		abort();
-	}
-	engine_advance(world->engine, START);
-	sim_set_machine(world->sim, &machine);
-}
-
 void world_init(struct world *world, uint64_t seed, bool verbose, bool quiet)
 {
 	/* Files that answer at once, and such that are waited for. */
 	const uint64_t work_max = seed % 4 == 0 ? SECOND : SECOND / 50;
-	const struct sim_config config = {.seed = seed * 977 + 5,
-		.start = START,
-		.delay_min = 100,
-		.delay_max = SECOND / 100,
-		.work_min = 10,
+	const struct sim_server_config config = {.seed = seed * 977 + 5,
 		.work_max = work_max,
 		.loss = seed % 3 == 0 ? 0 : 2000,
-		.max_message = 1 << 20};
-	struct files_port *memory;
+		.credits = WORLD_CREDITS,
+		.connections = 4 * WORLD_CLIENTS,
+		.sessions = 4 * WORLD_CLIENTS,
+		.opens = 400,
+		.lease_break_ns = WORLD_BREAK_SECONDS * 1000000000ull,
+		.machine = {world, machine_advance, sim_server_deadline,
+			machine_accepted, machine_input, machine_gone}};
 
 	*world = (struct world){
 		.seed = seed, .verbose = verbose, .quiet = quiet};
 	world->grace = 16 * work_max;
-	world->sim = sim_create(&config);
-	memory = files_memory_create(files_now, world, 1 << 20);
-	if (world->sim == NULL || memory == NULL) {
-		abort();
-	}
-	sim_files_init(&world->files, memory, sim_work(world->sim));
-	world->files.observe = observed;
-	world->files.ctx = world;
+	sim_server_init(&world->server, &config);
+	world->server.files.observe = observed;
+	world->server.files.ctx = world;
 	make_directory(world, "d0");
 	make_directory(world, "d1");
 	look_at_directory(world, 0);
 	look_at_directory(world, 1);
-	sim_auth_init(&world->auth, judge_logon);
-	world->share = (struct engine_share){
-		.name = "data", .files = &world->files.port};
-	engine_start(world);
 	clients_init(world);
 }
 
@@ -388,9 +321,7 @@ void world_finish(struct world *world)
 {
 	struct conn *conn;
 
-	sim_destroy(world->sim);
-	engine_destroy(world->engine);
-	world->files.memory->destroy(world->files.memory);
+	sim_server_finish(&world->server);
 	while ((conn = world->conns) != NULL) {
 		world->conns = conn->next;
 		free(conn);

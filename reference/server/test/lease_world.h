@@ -9,15 +9,12 @@
 #define SMB3X_SERVER_TEST_LEASE_WORLD_H
 
 #include "crypto/crypto.h"
-#include "engine/engine.h"
-#include "loop/sim.h"
 #include "server/test/lease_contents.h"
 #include "server/test/lease_judge.h"
-#include "server/test/sim_auth.h"
-#include "server/test/sim_files.h"
+#include "server/test/sim_server.h"
 #include "wire/all.h"
 
-#define SECOND 10000000ull
+#define SECOND SIM_SECOND
 #define WORLD_CLIENTS 4
 #define WORLD_DIRS 2
 #define WORLD_NAMES 3 /* of files in each directory */
@@ -49,13 +46,9 @@ struct world_tally {
 };
 
 struct world {
+	struct sim_server server; /* first */
 	uint64_t seed;
 	bool broken, verbose, quiet;
-	struct sim *sim;
-	struct engine *engine;
-	struct sim_auth auth;
-	struct engine_share share;
-	struct sim_files files;
 	uint64_t grace; /* for what a directory was a moment ago */
 	struct conn *conns, *connecting;
 	uint64_t conn_serial, key_serial;
@@ -75,7 +68,7 @@ void world_finish(struct world *world);
 
 static inline uint64_t world_chance(struct world *world, uint64_t n)
 {
-	return sim_chance(world->sim, n);
+	return sim_chance(world->server.sim, n);
 }
 
 /* For the log of the last events. */

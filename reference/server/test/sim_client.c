@@ -16,17 +16,10 @@
 
 static uint64_t chance(struct conn *conn, uint64_t n)
 {
-	return sim_chance(conn->world->sim, n);
+	return sim_chance(conn->world->server.sim, n);
 }
 
 /* ---- sending ---- */
-
-static void must(bool held)
-{
-	if (!held) {
-		abort();
-	}
-}
 
 /* One more element of the message under way; returns what waits for it. */
 static struct pending *add(struct conn *conn, enum pending_kind kind,
@@ -159,11 +152,9 @@ static void send_session(struct conn *conn)
 
 static void send_tree(struct conn *conn)
 {
-	struct smb2_tree_connect_request body = {0};
-	uint8_t path[64];
-	int n = wire_utf8_to_utf16("\\\\server\\data", path, sizeof(path));
+	const struct smb2_tree_connect_request body = {
+		.buffer = sim_server_share()};
 
-	body.buffer = wire_view_of(path, (size_t)n);
 	add(conn, PENDING_TREE, SMB2_TREE_CONNECT, 0,
 		&smb2_tree_connect_request_type, &body);
 	send(conn);
@@ -617,7 +608,7 @@ static void learn_keys(struct conn *conn, const struct smb2_header *header)
 
 	conn->session_id = header->session_id;
 	user(conn, name);
-	world_key(name, key);
+	sim_server_key(name, key);
 	must(crypto_derive(conn->dialect, key, sizeof(key), conn->preauth,
 		     conn->dialect < 0x0300 ? 0 : 1, 1, &conn->keys) == 0);
 }
@@ -706,9 +697,9 @@ struct conn *conn_open(struct world *world, unsigned int client)
 	conn->world = world;
 	conn->client = client;
 	conn->credits = 1;
-	conn->dialect = dialects[sim_chance(world->sim, 5)];
+	conn->dialect = dialects[sim_chance(world->server.sim, 5)];
 	world->connecting = conn;
-	conn->peer = sim_connect(world->sim, &peer);
+	conn->peer = sim_connect(world->server.sim, &peer);
 	if (conn->peer == NULL) {
 		free(conn);
 		return NULL;

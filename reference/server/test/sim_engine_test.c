@@ -27,21 +27,23 @@ struct totals {
 static void live(struct world *world, struct conn *clients[SIM_CLIENTS])
 {
 	for (unsigned int i = 0; i < ACTIONS && !world->broken; i++) {
-		unsigned int who =
-			(unsigned int)sim_chance(world->sim, SIM_CLIENTS);
+		unsigned int who = (unsigned int)sim_chance(
+			world->server.sim, SIM_CLIENTS);
 
 		if (clients[who] == NULL || clients[who]->gone) {
 			clients[who] = conn_open(world, who);
 		} else {
 			conn_act(clients[who]);
 		}
-		for (uint64_t n = sim_chance(world->sim, 4); n > 0; n--) {
-			sim_step(world->sim);
+		for (uint64_t n = sim_chance(world->server.sim, 4); n > 0;
+			n--) {
+			sim_step(world->server.sim);
 		}
-		if (sim_chance(world->sim, 60) == 0) {
-			sim_run(world->sim,
-				sim_now(world->sim) +
-					sim_chance(world->sim, 3 * SIM_SECOND));
+		if (sim_chance(world->server.sim, 60) == 0) {
+			sim_run(world->server.sim,
+				sim_now(world->server.sim) +
+					sim_chance(world->server.sim,
+						3 * SIM_SECOND));
 		}
 	}
 }
@@ -55,7 +57,8 @@ static void settle(struct world *world, struct conn *clients[SIM_CLIENTS])
 				conn_quiet(clients[i]);
 			}
 		}
-		sim_run(world->sim, sim_now(world->sim) + 30 * SIM_SECOND);
+		sim_run(world->server.sim,
+			sim_now(world->server.sim) + 30 * SIM_SECOND);
 	}
 	for (unsigned int i = 0; i < SIM_CLIENTS; i++) {
 		if (clients[i] != NULL && !clients[i]->gone &&
@@ -73,18 +76,19 @@ static void part(struct world *world)
 			sim_hang_up(c->peer);
 		}
 	}
-	sim_run(world->sim, sim_now(world->sim) + 120 * SIM_SECOND);
+	sim_run(world->server.sim,
+		sim_now(world->server.sim) + 120 * SIM_SECOND);
 	for (struct conn *c = world->conns; c != NULL; c = c->next) {
 		if (!c->gone || !c->server_gone) {
 			world_broken(world, "a link has not ended");
 		}
 	}
-	if (!engine_idle(world->engine)) {
+	if (!engine_idle(world->server.engine)) {
 		world_broken(world, "the engine is not idle");
 	}
-	if (world->files.nodes != 0) {
-		world_broken(
-			world, "%d files are still open", world->files.nodes);
+	if (world->server.files.nodes != 0) {
+		world_broken(world, "%d files are still open",
+			world->server.files.nodes);
 	}
 }
 
@@ -98,7 +102,7 @@ static uint64_t play(uint64_t seed, struct totals *totals)
 	live(&world, clients);
 	settle(&world, clients);
 	part(&world);
-	digest = sim_digest(world.sim);
+	digest = sim_digest(world.server.sim);
 	assert_false(world.broken);
 	totals->answers += world.answers;
 	totals->interims += world.interims;

@@ -6,11 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "files/memory.h"
 #include "server/test/sim_client.h"
 #include "server/test/sim_world.h"
-
-#define START 133000000000000000ull
 
 void world_broken(struct world *world, const char *format, ...)
 {
@@ -26,48 +23,14 @@ void world_broken(struct world *world, const char *format, ...)
 	fputc('\n', stderr);
 }
 
-static uint64_t files_now(void *ctx)
-{
-	return sim_now(((struct world *)ctx)->sim);
-}
-
-/* ---- users ---- */
-
-void world_key(const char *name, uint8_t ret_key[16])
-{
-	for (unsigned int i = 0; i < 16; i++) {
-		ret_key[i] = (uint8_t)(name[i % strlen(name)] * 5 + (int)i);
-	}
-}
-
-static void judge(struct wire_view token, struct auth_result *ret)
-{
-	if (token.n > 0 && token.n < 32 && token.p[0] != '?') {
-		ret->outcome = AUTH_DONE;
-		memcpy(ret->identity.user, token.p, token.n);
-		world_key(ret->identity.user, ret->key);
-		ret->key_size = 16;
-	}
-}
-
 /* ---- the machine ---- */
-
-static void machine_advance(void *ctx, uint64_t now)
-{
-	engine_advance(((struct world *)ctx)->engine, now);
-}
-
-static uint64_t machine_deadline(void *ctx)
-{
-	return engine_deadline(((struct world *)ctx)->engine);
-}
 
 static void *machine_accepted(void *ctx, struct link *link)
 {
 	struct world *world = ctx;
 	struct conn *conn = world->connecting;
 
-	conn->engine = engine_accept(world->engine, link);
+	conn->engine = engine_accept(world->server.engine, link);
 	return conn->engine != NULL ? conn : NULL;
 }
 
@@ -85,74 +48,28 @@ static void machine_gone(void *ctx)
 	engine_gone(conn->engine);
 }
 
-static void engine_start(struct world *world)
-{
-	const struct engine_ports ports = {
-		&world->auth.port, sim_host(world->sim)};
-	struct engine_config config = {
-		.min_dialect = 0x0202,
-		.max_dialect = 0x0311,
-		.sign = POLICY_OFFERED,
-		.encrypt = POLICY_OFFERED,
-		.ciphers = {2, 1},
-		.signings = {2, 1, 0},
-		.max_transact = 1 << 16,
-		.max_read = 1 << 16,
-		.max_write = 1 << 16,
-		.max_credits = SIM_CREDITS,
-		.max_connections = SIM_CLIENTS + 1,
-		.max_sessions = SIM_CLIENTS + 2,
-		.max_opens = 40,
-		.shares = &world->share,
-		.share_count = 1,
-	};
-	const struct sim_machine machine = {world, machine_advance,
-		machine_deadline, machine_accepted, machine_input,
-		machine_gone};
-
-	world->engine = engine_create(&config, &ports);
-	if (world->engine == NULL) {
-		abort();
-	}
-	engine_advance(world->engine, START);
-	sim_set_machine(world->sim, &machine);
-}
-
 void world_init(struct world *world, uint64_t seed)
 {
 	/* Files that answer at once, and such that are waited for. */
-	const uint64_t work_max =
-		seed % 4 == 0 ? 2 * SIM_SECOND : SIM_SECOND / 50;
-	const struct sim_config config = {.seed = seed * 977 + 1,
-		.start = START,
-		.delay_min = 100,
-		.delay_max = SIM_SECOND / 100,
-		.work_min = 10,
-		.work_max = work_max,
+	const struct sim_server_config config = {.seed = seed * 977 + 1,
+		.work_max = seed % 4 == 0 ? 2 * SIM_SECOND : SIM_SECOND / 50,
 		.loss = seed % 3 == 0 ? 0 : 3000,
-		.max_message = 1 << 20};
-	struct files_port *memory;
+		.credits = SIM_CREDITS,
+		.connections = SIM_CLIENTS + 1,
+		.sessions = SIM_CLIENTS + 2,
+		.opens = 40,
+		.machine = {world, sim_server_advance, sim_server_deadline,
+			machine_accepted, machine_input, machine_gone}};
 
 	*world = (struct world){.seed = seed};
-	world->sim = sim_create(&config);
-	memory = files_memory_create(files_now, world, 1 << 20);
-	if (world->sim == NULL || memory == NULL) {
-		abort();
-	}
-	sim_files_init(&world->files, memory, sim_work(world->sim));
-	sim_auth_init(&world->auth, judge);
-	world->share = (struct engine_share){
-		.name = "data", .files = &world->files.port};
-	engine_start(world);
+	sim_server_init(&world->server, &config);
 }
 
 void world_finish(struct world *world)
 {
 	struct conn *conn;
 
-	sim_destroy(world->sim);
-	engine_destroy(world->engine);
-	world->files.memory->destroy(world->files.memory);
+	sim_server_finish(&world->server);
 	while ((conn = world->conns) != NULL) {
 		world->conns = conn->next;
 		free(conn);

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The engine in the simulator: one share in memory whose operations take a
- * while and overtake each other, users who are believed, and what clients
- * know for certain about the contents and locks of one common file.
+ * The engine in the simulator, and what clients know for certain about the
+ * contents and locks of one common file.
  */
 #ifndef SMB3X_SERVER_TEST_SIM_WORLD_H
 #define SMB3X_SERVER_TEST_SIM_WORLD_H
 
-#include "engine/engine.h"
-#include "loop/sim.h"
-#include "server/test/sim_auth.h"
-#include "server/test/sim_files.h"
+#include "server/test/sim_server.h"
 
-#define SIM_SECOND 10000000ull
 #define SIM_CLIENTS 5
 #define SIM_CREDITS 24
 #define SIM_REGIONS 8
@@ -34,13 +29,9 @@ struct world_region {
 };
 
 struct world {
+	struct sim_server server; /* first */
 	uint64_t seed;
-	bool broken; /* an invariant did not hold */
-	struct sim *sim;
-	struct engine *engine;
-	struct sim_auth auth;
-	struct engine_share share;
-	struct sim_files files;
+	bool broken;        /* an invariant did not hold */
 	struct conn *conns; /* all there ever were */
 	struct conn *connecting;
 	uint64_t sessions[SIM_CLIENTS]; /* the last one of each */
@@ -54,9 +45,6 @@ struct world {
 void world_init(struct world *world, uint64_t seed);
 /* Ends what is left; every connection has to be gone for engine_idle(). */
 void world_finish(struct world *world);
-
-/* The name's session key. */
-void world_key(const char *name, uint8_t ret_key[16]);
 
 /* An invariant does not hold: says so with the seed. */
 void world_broken(struct world *world, const char *format, ...)
