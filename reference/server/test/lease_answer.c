@@ -23,54 +23,6 @@ static struct cache *cache_of(const struct sent *sent)
 
 /* ---- opens ---- */
 
-struct opened {
-	struct smb2_create_response body;
-	uint64_t inode;
-	bool leased, v2, breaking;
-	uint32_t state;
-	uint16_t epoch;
-	unsigned int durable;
-};
-
-static uint32_t bits_of(uint8_t level)
-{
-	switch (level) {
-	case SMB2_OPLOCK_LEVEL_II:
-		return R;
-	case SMB2_OPLOCK_LEVEL_EXCLUSIVE:
-		return R | W;
-	case SMB2_OPLOCK_LEVEL_BATCH:
-		return R | W | H;
-	default:
-		return 0;
-	}
-}
-
-static bool decode_opened(struct wire_view pdu, struct opened *ret)
-{
-	struct wire_view contexts, lease;
-
-	if (smb2_create_response_decode(pdu, &ret->body) < 0) {
-		return false;
-	}
-	contexts = ret->body.create_contexts;
-	lease = judge_context(contexts, "QFid");
-	ret->inode = lease.n == 32 ? wire_get64(lease.p) : 0;
-	lease = judge_context(contexts, "RqLs");
-	ret->leased = lease.n >= 32;
-	ret->v2 = lease.n == 52;
-	ret->breaking =
-		ret->leased &&
-		(wire_get32(lease.p + 20) & SMB2_LEASE_FLAG_BREAK_IN_PROGRESS);
-	ret->state = ret->leased ? wire_get32(lease.p + 16)
-				 : bits_of(ret->body.oplock_level);
-	ret->epoch = ret->v2 ? wire_get16(lease.p + 48) : 0;
-	ret->durable = judge_context(contexts, "DH2Q").n == 8   ? 2
-		       : judge_context(contexts, "DHnQ").n == 8 ? 1
-								: 0;
-	return true;
-}
-
 static void send_close(struct client *client, struct smb2_fileid id)
 {
 	const struct smb2_close_request body = {.file_id = id};
@@ -84,7 +36,7 @@ static void send_close(struct client *client, struct smb2_fileid id)
 
 /* A handle without a lease has a cache of its own, for its oplock. */
 static void grant_oplock(struct client *client, struct handle *handle,
-	const struct opened *opened)
+	const struct judge_made *made)
 {
 	struct cache *cache = handle_cache(handle);
 
@@ -92,7 +44,7 @@ static void grant_oplock(struct client *client, struct handle *handle,
 		cache_drop(client, cache);
 	}
 	handle->cache = NULL;
-	if (opened->state == 0 || handle->directory) {
+	if (made->state == 0 || handle->directory) {
 		return;
 	}
 	cache = cache_new(client);
@@ -101,36 +53,37 @@ static void grant_oplock(struct client *client, struct handle *handle,
 	}
 	cache->file = handle->file;
 	cache->handles = 1;
-	cache->inode = opened->inode;
-	cache->oplock = opened->body.file_id;
-	cache_granted(client, cache, opened->state, 0, false);
+	cache->inode = made->inode;
+	cache->oplock = made->body.file_id;
+	cache_granted(client, cache, made->state, 0, false);
 	handle->cache = cache;
 	handle->cache_serial = cache->serial;
 }
 
 static void opened_well(struct client *client, struct handle *handle,
-	const struct sent *sent, const struct opened *opened)
+	const struct sent *sent, const struct judge_made *made)
 {
 	struct cache *cache = handle_cache(handle);
 
 	handle->state = HANDLE_OPEN;
-	handle->id = opened->body.file_id;
-	handle->inode = opened->inode;
-	handle->durable = opened->durable;
+	handle->id = made->body.file_id;
+	handle->inode = made->inode;
+	handle->durable = made->durable;
 	handle->deletes = handle->options & FILE_DELETE_ON_CLOSE;
-	if (opened->leased && cache != NULL) {
-		cache->inode = opened->inode;
+	if (made->leased && cache != NULL) {
+		cache->inode = made->inode;
 		/* What is being broken may be given up here already. */
 		cache_granted(client, cache,
-			opened->breaking ? opened->state & cache->state
-					 : opened->state,
-			opened->epoch, opened->v2);
+			made->flags & SMB2_LEASE_FLAG_BREAK_IN_PROGRESS
+				? made->state & cache->state
+				: made->state,
+			made->epoch, made->v2);
 	} else {
-		grant_oplock(client, handle, opened);
+		grant_oplock(client, handle, made);
 	}
-	if (opened->body.create_action == FILE_OVERWRITTEN) {
+	if (made->body.create_action == FILE_OVERWRITTEN) {
 		contents_zeroing_told(
-			&client->world->contents, opened->inode, sent->at);
+			&client->world->contents, made->inode, sent->at);
 	}
 }
 
@@ -148,7 +101,7 @@ static void answered_open(struct client *client, const struct sent *sent,
 	const struct smb2_header *header, struct wire_view pdu)
 {
 	struct handle *handle = handle_of(sent);
-	struct opened opened = {.inode = 0};
+	struct judge_made made;
 	struct cache *cache = cache_of(sent);
 
 	ends_truncation(sent);
@@ -161,35 +114,34 @@ static void answered_open(struct client *client, const struct sent *sent,
 		}
 		return;
 	}
-	if (!decode_opened(pdu, &opened)) {
+	if (!judge_decode(pdu, &made)) {
 		return;
 	}
 	world_note(client->world,
 		"client %u has opened %llx, file %llu: caching %u, epoch %u, "
 		"durable %u",
-		client->index,
-		(unsigned long long)opened.body.file_id.persistent,
-		(unsigned long long)opened.inode, opened.state, opened.epoch,
-		opened.durable);
+		client->index, (unsigned long long)made.body.file_id.persistent,
+		(unsigned long long)made.inode, made.state, made.epoch,
+		made.durable);
 	if (handle == NULL || handle->state != HANDLE_OPENING) {
-		send_close(client, opened.body.file_id);
+		send_close(client, made.body.file_id);
 		return;
 	}
-	opened_well(client, handle, sent, &opened);
+	opened_well(client, handle, sent, &made);
 }
 
 /* The first handle of a cache that is there again says what is left. */
-static void thaw(
-	struct client *client, struct cache *cache, const struct opened *opened)
+static void thaw(struct client *client, struct cache *cache,
+	const struct judge_made *made)
 {
-	bool same = !cache->v2 || opened->epoch == cache->epoch;
+	bool same = !cache->v2 || made->epoch == cache->epoch;
 
 	if (!cache->frozen) {
 		return;
 	}
 	cache->frozen = false;
-	cache->state = opened->state;
-	cache->epoch = opened->epoch;
+	cache->state = made->state;
+	cache->epoch = made->epoch;
 	for (unsigned int i = 0; i < CONTENTS_REGIONS; i++) {
 		struct cached_region *region = &cache->regions[i];
 
@@ -209,13 +161,13 @@ static void answered_again(struct client *client, const struct sent *sent,
 	const struct smb2_header *header, struct wire_view pdu)
 {
 	struct handle *handle = handle_of(sent);
-	struct opened opened = {.inode = 0};
+	struct judge_made made;
 	struct cache *cache;
 
 	if (handle == NULL) {
 		return;
 	}
-	if (header->status != STATUS_SUCCESS || !decode_opened(pdu, &opened)) {
+	if (header->status != STATUS_SUCCESS || !judge_decode(pdu, &made)) {
 		world_note(client->world, "client %u does not get %llx: %08x",
 			client->index,
 			(unsigned long long)handle->id.persistent,
@@ -226,11 +178,11 @@ static void answered_again(struct client *client, const struct sent *sent,
 	world_note(client->world, "client %u has %llx again", client->index,
 		(unsigned long long)handle->id.persistent);
 	handle->state = HANDLE_OPEN;
-	handle->id = opened.body.file_id;
+	handle->id = made.body.file_id;
 	cache = handle_cache(handle);
 	if (cache != NULL) {
 		cache->oplock = handle->id;
-		thaw(client, cache, &opened);
+		thaw(client, cache, &made);
 	}
 }
 
@@ -538,7 +490,8 @@ static void oplock_notified(struct client *client,
 				"client %u is told that its oplock goes to %u",
 				client->index, body->oplock_level);
 			cache->breaks++;
-			cache_broken(client, cache, bits_of(body->oplock_level),
+			cache_broken(client, cache,
+				judge_caching(body->oplock_level),
 				cache->state & W);
 		}
 	}

@@ -11,7 +11,8 @@
 	(uint32_t)(FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES | \
 		   READ_CONTROL | SYNCHRONIZE)
 
-struct wire_view judge_context(struct wire_view contexts, const char *name)
+static struct wire_view find_context(
+	struct wire_view contexts, const char *name)
 {
 	size_t at = 0, next;
 
@@ -33,6 +34,53 @@ struct wire_view judge_context(struct wire_view contexts, const char *name)
 		at += next;
 	}
 	return (struct wire_view){0};
+}
+
+uint32_t judge_caching(uint8_t level)
+{
+	switch (level) {
+	case SMB2_OPLOCK_LEVEL_II:
+		return R;
+	case SMB2_OPLOCK_LEVEL_EXCLUSIVE:
+		return R | W;
+	case SMB2_OPLOCK_LEVEL_BATCH:
+		return R | W | H;
+	default:
+		return 0;
+	}
+}
+
+bool judge_decode(struct wire_view message, struct judge_made *ret)
+{
+	struct wire_view contexts, context;
+
+	*ret = (struct judge_made){.timeout = 300000};
+	if (smb2_create_response_decode(message, &ret->body) < 0) {
+		return false;
+	}
+	ret->state = judge_caching(ret->body.oplock_level);
+	contexts = ret->body.create_contexts;
+	context = find_context(contexts, "QFid");
+	if (context.n == 32) {
+		ret->inode = wire_get64(context.p);
+	}
+	context = find_context(contexts, "RqLs");
+	if (context.n >= 32) {
+		ret->leased = true;
+		ret->v2 = context.n == 52;
+		ret->key = wire_get64(context.p);
+		ret->state = wire_get32(context.p + 16);
+		ret->flags = wire_get32(context.p + 20);
+		ret->epoch = ret->v2 ? wire_get16(context.p + 48) : 0;
+	}
+	context = find_context(contexts, "DH2Q");
+	if (context.n == 8) {
+		ret->durable = 2;
+		ret->timeout = wire_get32(context.p);
+	} else if (find_context(contexts, "DHnQ").n == 8) {
+		ret->durable = 1;
+	}
+	return true;
 }
 
 /* ---- requests ---- */
@@ -67,23 +115,23 @@ static void asked_create(struct judge_asked *asked, struct wire_view message)
 	}
 	asked->access = body.desired_access;
 	asked->disposition = body.create_disposition;
-	lease = judge_context(body.create_contexts, "RqLs");
+	lease = find_context(body.create_contexts, "RqLs");
 	if (lease.n >= 32) {
 		asked->lease = true;
 		asked->v2 = lease.n == 52;
 		asked->key = wire_get64(lease.p);
 		asked->epoch = asked->v2 ? wire_get16(lease.p + 48) : 0;
 	}
-	context = judge_context(body.create_contexts, "DH2Q");
+	context = find_context(body.create_contexts, "DH2Q");
 	if (context.n == 32) {
 		asked->guid = wire_get64(context.p + 16);
 	}
-	context = judge_context(body.create_contexts, "DHnC");
+	context = find_context(body.create_contexts, "DHnC");
 	if (context.n == 16) {
 		asked->again_v1 = true;
 		asked->file.persistent = wire_get64(context.p);
 	}
-	context = judge_context(body.create_contexts, "DH2C");
+	context = find_context(body.create_contexts, "DH2C");
 	if (context.n == 36) {
 		asked->again_v2 = true;
 		asked->file.persistent = wire_get64(context.p);
@@ -222,20 +270,6 @@ static void answered_session(
 	}
 }
 
-static uint32_t bits_of(uint8_t level)
-{
-	switch (level) {
-	case SMB2_OPLOCK_LEVEL_II:
-		return R;
-	case SMB2_OPLOCK_LEVEL_EXCLUSIVE:
-		return R | W;
-	case SMB2_OPLOCK_LEVEL_BATCH:
-		return R | W | H;
-	default:
-		return 0;
-	}
-}
-
 /* What the operation of an open does to the promises of others. */
 static void judge_operation(struct world *world, const struct judge_open *open,
 	const struct judge_asked *asked)
@@ -309,42 +343,23 @@ static void answered_create(struct conn *conn, const struct judge_asked *asked,
 	struct wire_view message)
 {
 	struct world *world = conn->world;
-	struct smb2_create_response body;
-	struct promises_create create = {.asked = asked};
-	struct wire_view context;
 	struct judge_open *open;
+	struct judge_made made;
 
-	if (smb2_create_response_decode(message, &body) < 0) {
+	if (!judge_decode(message, &made)) {
 		world_broken(world, "form", "a CREATE response is malformed");
 		return;
 	}
-	create.id = body.file_id;
-	create.level = body.oplock_level;
-	create.bits = bits_of(body.oplock_level);
-	create.directory = body.file_attributes & FILE_ATTRIBUTE_DIRECTORY;
-	context = judge_context(body.create_contexts, "QFid");
-	create.inode = context.n == 32 ? wire_get64(context.p) : 0;
-	context = judge_context(body.create_contexts, "RqLs");
-	if (context.n >= 32) {
-		create.leased = true;
-		create.v2 = context.n == 52;
-		create.key = wire_get64(context.p);
-		create.bits = wire_get32(context.p + 16);
-		create.flags = wire_get32(context.p + 20);
-		create.epoch = create.v2 ? wire_get16(context.p + 48) : 0;
-	}
-	context = judge_context(body.create_contexts, "DH2Q");
-	create.durable = context.n == 8 ||
-			 judge_context(body.create_contexts, "DHnQ").n == 8;
-	create.timeout = context.n == 8 ? wire_get32(context.p) : 300000;
-	open = asked->again_v1 || asked->again_v2
-		       ? promises_resumed(conn, &create)
-		       : promises_opened(conn, &create);
-	if (open == NULL || create.directory) {
+	if (asked->again_v1 || asked->again_v2) {
+		promises_resumed(conn, asked, &made);
 		return;
 	}
-	if (body.create_action == FILE_OVERWRITTEN ||
-		body.create_action == FILE_SUPERSEDED) {
+	open = promises_opened(conn, asked, &made);
+	if (open == NULL || open->directory) {
+		return;
+	}
+	if (made.body.create_action == FILE_OVERWRITTEN ||
+		made.body.create_action == FILE_SUPERSEDED) {
 		promises_judge(world, open, R | W, asked->at);
 	} else if (open->access & ~STAT_ACCESS) {
 		promises_judge(world, open, W, asked->at);

@@ -134,7 +134,22 @@ bool judge_trusts_lease(const struct world *world, uint64_t client,
 bool judge_trusts_oplock(
 	const struct world *world, struct smb2_fileid id, unsigned int breaks);
 
-/* Data of the create context of that name; n is 0 when it is missing. */
-struct wire_view judge_context(struct wire_view contexts, const char *name);
+/* A CREATE response with success, as client and judge read it. */
+struct judge_made {
+	struct smb2_create_response body;
+	uint64_t inode, key;
+	bool leased, v2;
+	uint32_t state; /* of the lease, or what the oplock's level allows */
+	uint32_t flags; /* of the lease */
+	uint16_t epoch;
+	unsigned int durable; /* the version; 0: it is not */
+	uint32_t timeout;     /* milliseconds */
+};
+
+/* false: it is malformed. */
+bool judge_decode(struct wire_view message, struct judge_made *ret);
+/* The caching that an oplock of that level stands for, in the words of a
+ * lease. */
+uint32_t judge_caching(uint8_t level);
 
 #endif

@@ -102,24 +102,10 @@ void promises_blur(struct world *world, uint64_t client, uint64_t key)
 
 /* ---- two writers ---- */
 
-static uint32_t open_bits(const struct judge_open *open)
-{
-	switch (open->level) {
-	case SMB2_OPLOCK_LEVEL_II:
-		return R;
-	case SMB2_OPLOCK_LEVEL_EXCLUSIVE:
-		return R | W;
-	case SMB2_OPLOCK_LEVEL_BATCH:
-		return R | W | H;
-	default:
-		return 0;
-	}
-}
-
 static uint32_t held_by(const struct judge_open *open)
 {
 	if (open->lease == NULL) {
-		return open_bits(open);
+		return judge_caching(open->level);
 	}
 	return open->lease->blurred ? 0 : open->lease->state;
 }
@@ -194,47 +180,47 @@ static void set_state(
 }
 
 static void judge_new_lease(struct world *world, struct judge_lease *lease,
-	const struct promises_create *create)
+	const struct judge_asked *asked, const struct judge_made *made)
 {
-	uint16_t epoch = create->asked->epoch;
+	uint16_t epoch = asked->epoch;
 
 	*lease = (struct judge_lease){.used = true,
 		.blurred = lease->blurred,
 		.client = lease->client,
 		.key = lease->key,
-		.inode = create->inode,
-		.v2 = create->v2,
-		.epoch = create->epoch};
-	set_state(world, lease, create->bits);
-	epoch = (uint16_t)(epoch + (create->bits != 0));
-	if (lease->v2 && !lease->blurred && epoch != create->epoch) {
+		.inode = made->inode,
+		.v2 = made->v2,
+		.epoch = made->epoch};
+	set_state(world, lease, made->state);
+	epoch = (uint16_t)(epoch + (made->state != 0));
+	if (lease->v2 && !lease->blurred && epoch != made->epoch) {
 		world_broken(world, "epoch",
 			"a new lease of client %llu, %s, has epoch %u, not %u",
 			(unsigned long long)lease->client,
-			state_name(create->bits), create->epoch, epoch);
+			state_name(made->state), made->epoch, epoch);
 	}
 }
 
 static void judge_old_lease(struct world *world, struct judge_lease *lease,
-	const struct promises_create *create)
+	const struct judge_made *made)
 {
-	bool grown = create->bits != lease->state;
+	bool grown = made->state != lease->state;
 	uint16_t epoch = (uint16_t)(lease->epoch + grown);
 
-	if (lease->inode != create->inode) {
+	if (lease->inode != made->inode) {
 		world_broken(world, "two writers",
 			"key %llu of client %llu is that of two files",
 			(unsigned long long)lease->key,
 			(unsigned long long)lease->client);
 	}
-	if (lease->state & ~create->bits) {
+	if (lease->state & ~made->state) {
 		world_broken(world, "lost break",
 			"client %llu had %s by key %llu, now %s without a "
 			"break",
 			(unsigned long long)lease->client,
 			state_name(lease->state),
 			(unsigned long long)lease->key,
-			state_name(create->bits));
+			state_name(made->state));
 	}
 	if (lease->breaking && grown) {
 		world_broken(world, "lost break",
@@ -243,47 +229,47 @@ static void judge_old_lease(struct world *world, struct judge_lease *lease,
 			(unsigned long long)lease->key,
 			(unsigned long long)lease->client);
 	}
-	if (lease->v2 && epoch != create->epoch) {
+	if (lease->v2 && epoch != made->epoch) {
 		world_broken(world, "epoch",
 			"key %llu of client %llu, %s to %s, goes from epoch "
 			"%u to %u",
 			(unsigned long long)lease->key,
 			(unsigned long long)lease->client,
-			state_name(lease->state), state_name(create->bits),
-			lease->epoch, create->epoch);
+			state_name(lease->state), state_name(made->state),
+			lease->epoch, made->epoch);
 	}
 	if (grown) {
 		lease->stepped = false;
 	}
-	lease->epoch = create->epoch;
-	set_state(world, lease, create->bits);
+	lease->epoch = made->epoch;
+	set_state(world, lease, made->state);
 }
 
 static void join_lease(struct world *world, struct judge_open *open,
-	const struct promises_create *create)
+	const struct judge_asked *asked, const struct judge_made *made)
 {
 	struct judge_lease *lease =
-		get_lease(&world->judge, open->client, create->key);
+		get_lease(&world->judge, open->client, made->key);
 
 	if (lease->opens == 0 || lease->blurred) {
 		unsigned int opens = lease->opens, parked = lease->parked;
 
-		judge_new_lease(world, lease, create);
+		judge_new_lease(world, lease, asked, made);
 		lease->opens = opens;
 		lease->parked = parked;
 	} else {
-		judge_old_lease(world, lease, create);
+		judge_old_lease(world, lease, made);
 	}
 	lease->opens++;
 	open->lease = lease;
 }
 
-struct judge_open *promises_opened(
-	struct conn *conn, const struct promises_create *create)
+struct judge_open *promises_opened(struct conn *conn,
+	const struct judge_asked *asked, const struct judge_made *made)
 {
 	struct world *world = conn->world;
 	struct judge_open *open =
-		find_persistent(&world->judge, create->id.persistent);
+		find_persistent(&world->judge, made->body.file_id.persistent);
 
 	world->tally.opens++;
 	if (open != NULL) {
@@ -293,20 +279,21 @@ struct judge_open *promises_opened(
 	}
 	open = new_open(&world->judge);
 	*open = (struct judge_open){.used = true,
-		.directory = create->directory,
-		.id = create->id,
+		.directory =
+			made->body.file_attributes & FILE_ATTRIBUTE_DIRECTORY,
+		.id = made->body.file_id,
 		.session = conn->judged_session,
 		.client = conn->client->guid,
 		.user = conn->client->user,
-		.inode = create->inode,
-		.guid = create->asked->guid,
-		.access = create->asked->access,
-		.durable = create->durable,
-		.timeout = create->timeout};
-	if (create->leased) {
-		join_lease(world, open, create);
+		.inode = made->inode,
+		.guid = asked->guid,
+		.access = asked->access,
+		.durable = made->durable,
+		.timeout = made->timeout};
+	if (made->leased) {
+		join_lease(world, open, asked, made);
 	} else {
-		open->level = create->level;
+		open->level = made->body.oplock_level;
 		open->since = world->contents.clock;
 	}
 	world_note(world, "[client %llu: open %llx of file %llu, %s]",
@@ -369,9 +356,9 @@ void promises_session_ended(struct world *world, uint64_t session)
 /* ---- wrong owner ---- */
 
 static const char *what_is_wrong(const struct conn *conn,
-	const struct judge_open *open, const struct promises_create *create)
+	const struct judge_open *open, const struct judge_asked *asked,
+	const struct judge_made *made)
 {
-	const struct judge_asked *asked = create->asked;
 	const struct judge_lease *lease = open->lease;
 
 	if (!open->parked) {
@@ -393,7 +380,7 @@ static const char *what_is_wrong(const struct conn *conn,
 	if (asked->again_v2 && asked->guid != open->guid) {
 		return "has another CreateGuid";
 	}
-	if (create->bits & (open->dropped | ~held_by(open)) &&
+	if (made->state & (open->dropped | ~held_by(open)) &&
 		!(lease != NULL && lease->blurred)) {
 		return "held less";
 	}
@@ -401,50 +388,49 @@ static const char *what_is_wrong(const struct conn *conn,
 }
 
 static void resumed_lease(struct world *world, struct judge_open *open,
-	const struct promises_create *create)
+	const struct judge_made *made)
 {
 	struct judge_lease *lease = open->lease;
 
 	if (lease->v2 && !lease->blurred && !open->resilient &&
-		lease->epoch != create->epoch) {
+		lease->epoch != made->epoch) {
 		world_broken(world, "epoch",
 			"a lease that is taken up again has epoch %u, not %u",
-			create->epoch, lease->epoch);
+			made->epoch, lease->epoch);
 	}
-	lease->epoch = create->epoch;
-	lease->state &= create->bits;
+	lease->epoch = made->epoch;
+	lease->state &= made->state;
 }
 
-struct judge_open *promises_resumed(
-	struct conn *conn, const struct promises_create *create)
+void promises_resumed(struct conn *conn, const struct judge_asked *asked,
+	const struct judge_made *made)
 {
 	struct world *world = conn->world;
 	struct judge_open *open =
-		find_persistent(&world->judge, create->asked->file.persistent);
-	const char *wrong = open == NULL ? "is not there, or had to be closed"
-					 : what_is_wrong(conn, open, create);
+		find_persistent(&world->judge, asked->file.persistent);
+	const char *wrong = open == NULL
+				    ? "is not there, or had to be closed"
+				    : what_is_wrong(conn, open, asked, made);
 
 	world->tally.resumed++;
 	if (wrong != NULL) {
 		world_broken(world, "wrong owner",
 			"client %llu takes up open %llx, which %s",
 			(unsigned long long)conn->client->guid,
-			(unsigned long long)create->asked->file.persistent,
-			wrong);
-		return NULL;
+			(unsigned long long)asked->file.persistent, wrong);
+		return;
 	}
 	open->parked = false;
 	open->session = conn->judged_session;
 	open->client = conn->client->guid;
-	open->id = create->id;
-	open->level = create->level;
+	open->id = made->body.file_id;
+	open->level = made->body.oplock_level;
 	if (open->lease != NULL) {
 		open->lease->parked--;
-		resumed_lease(world, open, create);
+		resumed_lease(world, open, made);
 	}
 	open->dropped = 0;
 	judge_grant(world, open);
-	return NULL;
 }
 
 /* ---- lost breaks ---- */

@@ -5,26 +5,15 @@
 
 #include "server/test/lease_judge.h"
 
-/* A CREATE response with success. */
-struct promises_create {
-	const struct judge_asked *asked;
-	struct smb2_fileid id;
-	uint64_t inode, key;
-	uint8_t level;
-	bool directory, leased, v2, durable;
-	uint32_t bits, flags, timeout;
-	uint16_t epoch;
-};
-
 struct judge_session *promises_session(struct judge *judge, uint64_t id);
 struct judge_open *promises_open(struct judge *judge, struct smb2_fileid id);
 
-/* A new open (or an old one, by a replayed CREATE); an old one that was taken
- * up again. NULL: it is not judged further. */
-struct judge_open *promises_opened(
-	struct conn *conn, const struct promises_create *create);
-struct judge_open *promises_resumed(
-	struct conn *conn, const struct promises_create *create);
+/* A new open. NULL: an old one, by a replayed CREATE. */
+struct judge_open *promises_opened(struct conn *conn,
+	const struct judge_asked *asked, const struct judge_made *made);
+/* An old one that was taken up again. */
+void promises_resumed(struct conn *conn, const struct judge_asked *asked,
+	const struct judge_made *made);
 /* The open is closed. */
 void promises_end(struct world *world, struct judge_open *open);
 /* All opens of the session are closed, or wait for being taken up again. */
