@@ -26,7 +26,6 @@ static int setup(void **state)
 	(void)state;
 	rig_init(&rig);
 	rig_start(&rig);
-	message.n = message.element = 0;
 	return 0;
 }
 
@@ -50,7 +49,6 @@ static void add_notify(unsigned int i, struct smb2_fileid id, uint32_t flags)
 static void send(unsigned int i)
 {
 	rig_send(&rig, i, &message);
-	message.n = message.element = 0;
 }
 
 struct async {

@@ -490,7 +490,6 @@ static void test_related(void **state)
 	assert_int_equal(flags[0] & RELATED, 0);
 	assert_int_equal(flags[1] & RELATED, RELATED);
 	assert_int_equal(flags[1] & SMB2_FLAGS_SIGNED, SMB2_FLAGS_SIGNED);
-	message.n = message.element = 0;
 	add_tree(&message, 0, "\\\\srv\\none");
 	add_disconnect(&message, RELATED);
 	add_disconnect(&message, RELATED);
@@ -513,7 +512,6 @@ static void test_mixed(void **state)
 	rig_send(&rig, 0, &message);
 	statuses(status, flags);
 	assert_int_equal(status[0], STATUS_INVALID_PARAMETER);
-	message.n = message.element = 0;
 	add_tree(&message, 0, "\\\\srv\\data");
 	add_disconnect(&message, RELATED);
 	add_disconnect(&message, 0);
@@ -522,7 +520,6 @@ static void test_mixed(void **state)
 		statuses(status, flags);
 		assert_int_equal(status[0], STATUS_INVALID_PARAMETER);
 	}
-	message.n = message.element = 0;
 	add_disconnect(&message, 0);
 	add_tree(&message, 0, "\\\\srv\\data");
 	rig_send(&rig, 0, &message);
@@ -530,7 +527,6 @@ static void test_mixed(void **state)
 	assert_int_equal(status[0], STATUS_NETWORK_NAME_DELETED);
 	statuses(status, flags);
 	assert_int_equal(status[0], 0);
-	message.n = message.element = 0;
 	add_disconnect(&message, 0);
 	add_disconnect(&message, 0);
 	wire_put32(message.bytes + 20, 68);

@@ -26,12 +26,8 @@ static int setup(void **state)
 {
 	(void)state;
 	rig_init(&rig);
-	rig_start(&rig);
-	message.n = message.element = 0;
+	rig_start_two(&rig);
 	v2 = false;
-	rig_enter(&rig, HOLDER, 0x0300, "user alice");
-	rig.client = 2;
-	rig_enter(&rig, OTHER, 0x0300, "user alice");
 	return 0;
 }
 
@@ -72,7 +68,6 @@ static void send_open(
 	rig_add(&rig.links[i], &message, SMB2_CREATE, 0,
 		&smb2_create_request_type, &body);
 	rig_send(&rig, i, &message);
-	message.n = message.element = 0;
 }
 
 /* Status of the next message; "nothing" is 0xffffffff. */
@@ -277,7 +272,6 @@ static void test_steps_overdue(void **state)
 static void test_which_connection(void **state)
 {
 	(void)state;
-	rig.client = 0;
 	rig_enter(&rig, SECOND, 0x0300, "user alice");
 	send_open(SECOND, 7, RWH, FILE_OPEN_IF);
 	assert_int_equal(answered(SECOND, NULL), 0);
@@ -292,7 +286,6 @@ static void test_which_connection(void **state)
 static void test_other_connection(void **state)
 {
 	(void)state;
-	rig.client = 0;
 	rig_enter(&rig, SECOND, 0x0300, "user alice");
 	send_open(SECOND, 7, RWH, FILE_OPEN_IF);
 	assert_int_equal(answered(SECOND, NULL), 0);

@@ -23,10 +23,7 @@ static int setup(void **state)
 {
 	(void)state;
 	rig_init(&rig);
-	rig_start(&rig);
-	message.n = message.element = 0;
-	rig_enter(&rig, WATCHER, 0x0300, "user alice");
-	rig_enter(&rig, ACTOR, 0x0300, "user alice");
+	rig_start_two(&rig);
 	return 0;
 }
 
@@ -47,7 +44,6 @@ static void ask(struct smb2_fileid id, uint16_t flags, uint32_t room)
 	rig_add(&rig.links[WATCHER], &message, SMB2_CHANGE_NOTIFY, 0,
 		&smb2_change_notify_request_type, &body);
 	rig_send(&rig, WATCHER, &message);
-	message.n = message.element = 0;
 }
 
 /* The next answer in short: "STATUS:" and for each change " ACTION NAME". */

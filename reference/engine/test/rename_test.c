@@ -29,11 +29,7 @@ static int setup(void **state)
 {
 	(void)state;
 	rig_init(&rig);
-	rig_start(&rig);
-	message.n = message.element = 0;
-	rig_enter(&rig, HOLDER, 0x0300, "user alice");
-	rig.client = 2;
-	rig_enter(&rig, OTHER, 0x0300, "user alice");
+	rig_start_two(&rig);
 	return 0;
 }
 
@@ -131,7 +127,6 @@ static void send_rename(struct smb2_fileid id, const char *to)
 	rig_add(&rig.links[OTHER], &message, SMB2_SET_INFO, 0,
 		&smb2_set_info_request_type, &body);
 	rig_send(&rig, OTHER, &message);
-	message.n = message.element = 0;
 }
 
 static uint32_t next(unsigned int i, struct blob **ret_blob)
@@ -294,7 +289,6 @@ static void test_answer_first(void **state)
 
 	(void)state;
 	rig_accept(&rig, OTHER);
-	rig.client = 0;
 	rig_enter(&rig, OTHER, 0x0300, "user alice");
 	rig_gone(&rig, HOLDER);
 	rig_enter(&rig, HOLDER, 0x0300, "user alice");
@@ -324,7 +318,6 @@ static void test_below(void **state)
 		&smb2_close_request_type,
 		&(struct smb2_close_request){.file_id = a});
 	rig_send(&rig, HOLDER, &message);
-	message.n = message.element = 0;
 	assert_int_equal(broken(HOLDER), BREAK(8, RWH, RW));
 	assert_int_equal(next(HOLDER, &blob), 0);
 	blob_release(blob);

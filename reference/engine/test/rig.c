@@ -345,12 +345,13 @@ void rig_send(struct rig *rig, unsigned int i, struct rig_message *message)
 			       wire_view_of(message->bytes, message->n),
 			       sealed) == 0);
 		rig_input(rig, i, sealed, message->n + 52);
-		return;
+	} else {
+		if (link->sign) {
+			sign_all(link, message);
+		}
+		rig_input(rig, i, message->bytes, message->n);
 	}
-	if (link->sign) {
-		sign_all(link, message);
-	}
-	rig_input(rig, i, message->bytes, message->n);
+	message->n = message->element = 0;
 }
 
 struct smb2_header rig_header(const struct blob *blob, size_t at)
@@ -402,7 +403,6 @@ uint32_t rig_call(struct rig *rig, unsigned int i, uint16_t command,
 {
 	static struct rig_message message;
 
-	message.n = message.element = 0;
 	rig_add(&rig->links[i], &message, command, 0, type, body);
 	rig_send(rig, i, &message);
 	return answer(rig, i, ret_type, ret_body);
@@ -451,9 +451,9 @@ static uint32_t negotiate_311(struct rig *rig, unsigned int i,
 	body->negotiate_context_list = wire_view_of(list, out.n);
 	rig_add(link, &message, SMB2_NEGOTIATE, 0, &smb2_negotiate_request_type,
 		body);
-	rig_send(rig, i, &message);
 	assert(crypto_preauth_update(link->conn_preauth,
 		       wire_view_of(message.bytes, message.n)) == 0);
+	rig_send(rig, i, &message);
 	status = answer(rig, i, NULL, NULL);
 	if (status != UINT32_MAX) {
 		assert(crypto_preauth_update(link->conn_preauth,
@@ -599,6 +599,15 @@ void rig_enter(
 		status = rig_tree(rig, i, "\\\\srv\\data");
 	}
 	assert(status == STATUS_SUCCESS);
+}
+
+void rig_start_two(struct rig *rig)
+{
+	rig_start(rig);
+	rig_enter(rig, 0, 0x0300, "user alice");
+	rig->client = 2;
+	rig_enter(rig, 1, 0x0300, "user alice");
+	rig->client = 0;
 }
 
 uint32_t rig_echo(struct rig *rig, unsigned int i)

@@ -52,7 +52,7 @@ struct rig {
 	unsigned int random;
 	bool quiet;
 	bool secure;          /* what rig_accept() makes: links like QUIC */
-	uint8_t client;       /* of whom rig_negotiate() is, not 0 */
+	uint8_t client;       /* whose ClientGuid; 0: the usual one's */
 	bool offer_posix;     /* rig_negotiate() names the UNIX extensions */
 	bool offer_transport; /* rig_negotiate() sends SMB2_TRANSPORT_ */
 	uint32_t transport_flags; /* _CAPABILITIES with these flags */
@@ -84,7 +84,7 @@ struct blob *rig_take(struct rig *rig, unsigned int i);
 void rig_add(struct rig_link *link, struct rig_message *message,
 	uint16_t command, uint32_t flags, const struct wire_type *type,
 	const void *body);
-/* Signs or seals as the link says, and sends. */
+/* Signs or seals as the link says, and sends; the message is empty again. */
 void rig_send(struct rig *rig, unsigned int i, struct rig_message *message);
 
 /* One request and the header of its response; 0xffffffff as status when
@@ -103,6 +103,9 @@ uint32_t rig_tree(struct rig *rig, unsigned int i, const char *path);
 /* All of it: a signed session of the user on share "data". */
 void rig_enter(
 	struct rig *rig, unsigned int i, uint16_t dialect, const char *token);
+/* rig_start(), and two clients of alice's are in, each with a ClientGuid of
+ * its own: links 0 and 1. */
+void rig_start_two(struct rig *rig);
 uint32_t rig_echo(struct rig *rig, unsigned int i);
 /* Opens, making it when it is missing; "" is the share's root. */
 uint32_t rig_open(struct rig *rig, unsigned int i, const char *name,
