@@ -42,7 +42,9 @@ CONF_TEST(core, bound_connection,
 static const struct {
 	const char *name;
 	uint16_t dialect;
-} old_rows[] = {{"2.0.2", 0x0202}, {"2.1", 0x0210}};
+	bool is_signed;
+} old_rows[] = {{"2.0.2", 0x0202, false}, {"2.1", 0x0210, false},
+	{"2.0.2_signed", 0x0202, true}, {"2.1_signed", 0x0210, true}};
 
 CONF_TABLE(core, binding_in_old_dialects, old_rows,
 	"there is no binding in 2.0.2 and 2.1", RULES(CORE_SESSION_0020))
@@ -51,10 +53,9 @@ CONF_TABLE(core, binding_in_old_dialects, old_rows,
 		t, &(struct client_options){.dialect = row->dialect});
 	struct peer *b = second_connection(a, row->dialect);
 
-	/* not signed: a signature would be judged first, 3.3.5.2.4 */
 	check_status(t,
 		peer_setup(b, &(struct setup_options){.bind = a->session,
-				      .unsigned_binding = true}),
+				      .unsigned_binding = !row->is_signed}),
 		STATUS_REQUEST_NOT_ACCEPTED, CORE_SESSION_0020);
 }
 
@@ -80,6 +81,27 @@ CONF_TEST(core, binding_with_another_dialect,
 
 	check_status(t, bind_to(second_connection(a, 0x0300), a->session),
 		STATUS_INVALID_PARAMETER, CORE_SESSION_0022);
+}
+
+static const struct refusal_row {
+	const char *name;
+	uint16_t first, second;
+} refusal_rows[] = {{"2.1", 0x0210, 0x0210}, {"3.0.2_to_3.0", 0x0302, 0x0300},
+	{"3.0_to_3.1.1", 0x0300, 0x0311}};
+
+CONF_TABLE(core, refused_binding_is_signed, refusal_rows,
+	"the refusal of a signed binding is signed with the session's key",
+	RULES(CORE_SIGN_0009),
+	NEEDS(DIALECT_MIN(0x0302), CAPABILITY(SMB2_GLOBAL_CAP_MULTI_CHANNEL)))
+{
+	struct peer *a =
+		client_with(t, &(struct client_options){.dialect = row->first});
+	struct reply *r =
+		bind_to(second_connection(a, row->second), a->session);
+
+	need(t, r->outcome == REPLY_ARRIVED && r->status != STATUS_SUCCESS,
+		"a binding that is refused");
+	check_signed(t, r, CORE_SIGN_0009);
 }
 
 CONF_TEST(core, unsigned_binding, "a binding that is not signed",

@@ -201,6 +201,17 @@ static void finish_bind(struct logon *logon, const uint8_t *key, unsigned int n)
 	peer->session = logon->session;
 }
 
+/* With a key that was not known, or not this connection's, on arrival. */
+static void verify(struct reply *reply, const struct crypto_key *key)
+{
+	if (reply->outcome == REPLY_ARRIVED &&
+		(reply->header.flags & SMB2_FLAGS_SIGNED) != 0) {
+		reply->signature = crypto_verify(key, reply->pdu)
+					   ? SIGNATURE_GOOD
+					   : SIGNATURE_BAD;
+	}
+}
+
 /* The last token of the server, then keys, then the signature of the final
  * response, which could not be verified before. */
 static void conclude(struct logon *logon, struct wire_view token)
@@ -227,10 +238,8 @@ static void conclude(struct logon *logon, struct wire_view token)
 		finish_new(logon, key, n);
 	}
 	channel = peer_channel(peer, logon->session->id);
-	if (channel != NULL && (reply->header.flags & SMB2_FLAGS_SIGNED) != 0) {
-		reply->signature = crypto_verify(&channel->signing, reply->pdu)
-					   ? SIGNATURE_GOOD
-					   : SIGNATURE_BAD;
+	if (channel != NULL) {
+		verify(reply, &channel->signing);
 	}
 }
 
@@ -280,6 +289,8 @@ struct reply *peer_setup(struct peer *peer, const struct setup_options *how)
 	if (logon.reply->outcome == REPLY_ARRIVED &&
 		logon.reply->status == STATUS_SUCCESS) {
 		conclude(&logon, token_of(logon.reply));
+	} else if (how->bind != NULL) {
+		verify(logon.reply, &how->bind->keys.signing);
 	}
 	authclient_end(logon.auth);
 	return logon.reply;

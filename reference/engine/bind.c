@@ -211,6 +211,7 @@ void session_setup_bind(
 	struct binding *binding;
 	uint32_t status;
 
+	dispatch_sign_refusal(req);
 	if (!conn_is_3x(conn)) {
 		request_fail(req, RULE(CORE_SESSION_0020)
 					  ? STATUS_REQUEST_NOT_ACCEPTED

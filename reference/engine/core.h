@@ -128,6 +128,10 @@ const struct command *dispatch_command(uint16_t code);
 void dispatch(struct request *req);
 /* Looks up req's session and tree; false = already failed. */
 bool dispatch_session(struct request *req);
+/* A request that is signed with the key of a session which does not live on
+ * this connection: its client can check the refusal when it is signed, and
+ * takes it for a forgery otherwise. */
+void dispatch_sign_refusal(struct request *req);
 bool dispatch_tree(struct request *req);
 
 /* ---- request.c ---- */

@@ -172,7 +172,7 @@ static bool well_formed(struct request *req)
 static bool is_binding(const struct request *req)
 {
 	return req->header.command == SMB2_SESSION_SETUP &&
-	       conn_is_3x(req->conn) && req->pdu.n > SMB2_HEADER_SIZE + 2 &&
+	       req->pdu.n > SMB2_HEADER_SIZE + 2 &&
 	       req->pdu.p[SMB2_HEADER_SIZE + 2] & SMB2_SESSION_FLAG_BINDING;
 }
 
@@ -187,14 +187,12 @@ static const struct crypto_key *signing_key(
 	return &session->keys.signing;
 }
 
-/* A session that lives on other connections only: its client can check the
- * refusal when it is signed, and takes it for a forgery otherwise. */
-static void sign_as_stranger(struct request *req)
+void dispatch_sign_refusal(struct request *req)
 {
 	const struct session *session =
 		session_find(req->engine, req->header.session_id);
 
-	if (session && session->has_keys &&
+	if (session && session->has_keys && RULE(CORE_SIGN_0009) &&
 		crypto_verify(&session->keys.signing, req->pdu)) {
 		req->sign = true;
 		req->sign_key = session->keys.signing;
@@ -207,7 +205,7 @@ static bool check_signature(struct request *req)
 	const struct crypto_key *key;
 
 	if (!session) {
-		sign_as_stranger(req);
+		dispatch_sign_refusal(req);
 		request_fail(req, RULE(CORE_SIGN_0003)
 					  ? STATUS_USER_SESSION_DELETED
 					  : STATUS_ACCESS_DENIED);
