@@ -648,13 +648,35 @@ static void test_default_acl(void **state)
 	assert_int_equal(w->op.stat.mode, S_IFDIR | 0770);
 }
 
+static const struct auth_identity one = {
+	.user = "one", .uid = 60001, .gid = 60001};
+static const struct auth_identity two = {
+	.user = "two", .uid = 60002, .gid = 60002};
+
+static struct files_op *fresh_by(struct world *w, struct files_node *node,
+	const struct auth_identity *who)
+{
+	struct files_op *op = fresh(w, node);
+
+	op->who = who;
+	return op;
+}
+
+static struct files_node *one_makes(struct world *w, const char *path)
+{
+	struct files_op *op = fresh_by(w, NULL, &one);
+
+	op->posix = true;
+	op->path = path;
+	op->open.how = FILES_CREATE_NEW;
+	op->open.mode = 0666;
+	assert_int_equal(run(w, FILES_OPEN), 0);
+	return op->node;
+}
+
 /* On a disk only as root. */
 static void test_sticky(void **state)
 {
-	static const struct auth_identity one = {
-		.user = "one", .uid = 60001, .gid = 60001};
-	static const struct auth_identity two = {
-		.user = "two", .uid = 60002, .gid = 60002};
 	struct world *w = *state;
 	struct files_node *node;
 	struct files_op *op;
@@ -669,23 +691,13 @@ static void test_sticky(void **state)
 	op->stat.mode = 01777;
 	assert_int_equal(run(w, FILES_SET_STAT), 0);
 	shut(w, node);
-	op = fresh(w, NULL);
-	op->who = &one;
-	op->posix = true;
-	op->path = "s/f";
-	op->open.how = FILES_CREATE_NEW;
-	op->open.mode = 0666;
-	assert_int_equal(run(w, FILES_OPEN), 0);
-	node = op->node;
-	op = fresh(w, node);
-	op->who = &two;
+	node = one_makes(w, "s/f");
+	op = fresh_by(w, node, &two);
 	op->path = "s/g";
 	assert_int_equal(run(w, FILES_RENAME), -EPERM);
-	op = fresh(w, node);
-	op->who = &two;
+	fresh_by(w, node, &two);
 	assert_int_equal(run(w, FILES_UNLINK), -EPERM);
-	op = fresh(w, node);
-	op->who = &one;
+	fresh_by(w, node, &one);
 	assert_int_equal(run(w, FILES_UNLINK), 0);
 	shut(w, node);
 }
@@ -693,10 +705,6 @@ static void test_sticky(void **state)
 /* Only as root: chmod, chown and sticky directories as the kernel judges. */
 static void test_rights(void **state)
 {
-	static const struct auth_identity one = {
-		.user = "one", .uid = 60001, .gid = 60001};
-	static const struct auth_identity two = {
-		.user = "two", .uid = 60002, .gid = 60002};
 	struct world *w = *state;
 	struct files_node *node;
 	struct files_op *op;
@@ -707,41 +715,28 @@ static void test_rights(void **state)
 	assert_int_equal(chmod(w->root, 0755), 0);
 	px_touch(w, "sticky", FILES_DIRECTORY);
 	assert_int_equal(chmod(on_disk(w, "sticky"), 01777), 0);
-	op = fresh(w, NULL);
-	op->who = &one;
-	op->posix = true;
-	op->path = "sticky/f";
-	op->open.how = FILES_CREATE_NEW;
-	op->open.mode = 0666;
-	assert_int_equal(run(w, FILES_OPEN), 0);
-	assert_int_equal(op->stat.uid, 60001);
-	assert_int_equal(op->stat.mode, S_IFREG | 0666);
-	node = op->node;
-	op = fresh(w, node);
-	op->who = &two;
+	node = one_makes(w, "sticky/f");
+	assert_int_equal(w->op.stat.uid, 60001);
+	assert_int_equal(w->op.stat.mode, S_IFREG | 0666);
+	fresh_by(w, node, &two);
 	assert_int_equal(run(w, FILES_UNLINK), -EPERM);
-	op = fresh(w, node);
-	op->who = &two;
+	op = fresh_by(w, node, &two);
 	op->set_mode = true;
 	assert_int_equal(run(w, FILES_SET_STAT), -EPERM);
-	op = fresh(w, node);
-	op->who = &one;
+	op = fresh_by(w, node, &one);
 	op->set_owner = true;
 	op->stat.uid = 60002;
 	assert_int_equal(run(w, FILES_SET_STAT), -EPERM);
 	/* What the owner may do whatever the mode says. */
-	op = fresh(w, node);
-	op->who = &one;
+	op = fresh_by(w, node, &one);
 	op->set_mode = true;
 	assert_int_equal(run(w, FILES_SET_STAT), 0);
-	op = fresh(w, node);
-	op->who = &one;
+	op = fresh_by(w, node, &one);
 	op->set_attributes = true;
 	op->stat.dos_attributes = 2;
 	op->stat.write_time = op->stat.change_time = 131000000020000000ull;
 	assert_int_equal(run(w, FILES_SET_STAT), 0);
-	op = fresh(w, node);
-	op->who = &one;
+	op = fresh_by(w, node, &one);
 	op->set_mode = true;
 	op->stat.mode = 04700;
 	assert_int_equal(run(w, FILES_SET_STAT), 0);
@@ -756,8 +751,7 @@ static void test_rights(void **state)
 	assert_int_equal(w->op.stat.uid, 60002);
 	assert_int_equal(w->op.stat.gid, 60003);
 	assert_int_equal(w->op.stat.mode, S_IFREG | 04755);
-	op = fresh(w, node);
-	op->who = &two;
+	fresh_by(w, node, &two);
 	assert_int_equal(run(w, FILES_UNLINK), 0);
 	shut(w, node);
 }

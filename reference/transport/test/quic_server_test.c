@@ -320,6 +320,23 @@ static void part(struct guest *guest)
 	guest->ep = NULL;
 }
 
+/* One guest on a socket of its own. */
+static void host(struct hall *hall, const struct quic_limits *limits,
+	struct socket *socket, struct guest *guest)
+{
+	open_hall(hall, limits);
+	open_socket(hall, socket, guest, 1);
+	invite(guest, socket);
+}
+
+static void see_off(
+	struct hall *hall, struct socket *socket, struct guest *guest)
+{
+	part(guest);
+	close_socket(socket);
+	close_hall(hall);
+}
+
 static void enter_with(enum quic_retry retry, uint64_t retries)
 {
 	const struct quic_limits limits = {.retry = retry};
@@ -328,9 +345,7 @@ static void enter_with(enum quic_retry retry, uint64_t retries)
 	struct guest guest;
 	struct hall hall;
 
-	open_hall(&hall, &limits);
-	open_socket(&hall, &socket, &guest, 1);
-	invite(&guest, &socket);
+	host(&hall, &limits, &socket, &guest);
 	run(&hall, 200 * MS);
 	assert_int_equal(guest.ready, 1);
 	assert_int_equal(quic_connections(hall.quic), 1);
@@ -345,9 +360,7 @@ static void enter_with(enum quic_retry retry, uint64_t retries)
 	assert_int_equal(guest.end.kind, QUIC_END_PEER_APPLICATION);
 	assert_int_equal(guest.end.code, QUIC_CODE_FRAME);
 	assert_int_equal(hall.gone, 1);
-	part(&guest);
-	close_socket(&socket);
-	close_hall(&hall);
+	see_off(&hall, &socket, &guest);
 }
 
 static void clients_enter(void **state)
@@ -450,9 +463,7 @@ static void the_forgotten_are_told(void **state)
 	struct hall hall;
 
 	(void)state;
-	open_hall(&hall, &limits);
-	open_socket(&hall, &socket, &guest, 1);
-	invite(&guest, &socket);
+	host(&hall, &limits, &socket, &guest);
 	run(&hall, 500 * MS);
 	assert_int_equal(guest.ready, 1);
 	/* The close is not seen by the client. */
@@ -464,9 +475,7 @@ static void the_forgotten_are_told(void **state)
 	say(&guest, "hello");
 	run(&hall, 500 * MS);
 	assert_int_equal(guest.end.kind, QUIC_END_STATELESS_RESET);
-	part(&guest);
-	close_socket(&socket);
-	close_hall(&hall);
+	see_off(&hall, &socket, &guest);
 }
 
 static void noise_is_ignored(void **state)
@@ -632,9 +641,7 @@ static void the_end_waits_for_no_stragglers(void **state)
 	struct hall hall;
 
 	(void)state;
-	open_hall(&hall, &limits);
-	open_socket(&hall, &socket, &guest, 1);
-	invite(&guest, &socket);
+	host(&hall, &limits, &socket, &guest);
 	while (hall.accepted == 0 && simnet_step(hall.net, UINT64_MAX)) {
 	}
 	quic_ep_close(guest.ep, QUIC_CODE_NONE, false, now_of(&hall));
@@ -645,9 +652,7 @@ static void the_end_waits_for_no_stragglers(void **state)
 	quic_stop_listening(hall.quic);
 	run(&hall, 1);
 	assert_true(quic_idle(hall.quic));
-	part(&guest);
-	close_socket(&socket);
-	close_hall(&hall);
+	see_off(&hall, &socket, &guest);
 }
 
 int main(void)
