@@ -60,19 +60,6 @@ const char *lx_text(struct files_op *op, size_t *used, const void *p, size_t n)
 	return at;
 }
 
-static bool lx_may_create(const struct files_op *op)
-{
-	return op->open.how == FILES_CREATE_NEW ||
-	       op->open.how == FILES_OPEN_OR_CREATE ||
-	       op->open.how == FILES_TRUNCATE_OR_CREATE;
-}
-
-static bool lx_truncates(const struct files_op *op)
-{
-	return op->open.how == FILES_TRUNCATE_EXISTING ||
-	       op->open.how == FILES_TRUNCATE_OR_CREATE;
-}
-
 void lx_node_destroy(struct files_node *node)
 {
 	struct lx_share *share = node->share;
@@ -171,7 +158,7 @@ static int lx_check_access(struct files_node *node, bool read, bool write)
 static int lx_reopen(struct files_op *op)
 {
 	struct files_node *node = op->node;
-	bool truncate = lx_truncates(op);
+	bool truncate = files_truncates(op->open.how);
 	bool write = op->open.write || op->open.append || truncate;
 	int r;
 
@@ -325,7 +312,7 @@ static int lx_open_file(struct lx_share *share, struct files_op *op)
 		if (found && op->open.how == FILES_CREATE_NEW && !op->stream) {
 			return -EEXIST;
 		}
-		if (!found && !lx_may_create(op)) {
+		if (!found && !files_may_create(op->open.how)) {
 			return -ENOENT;
 		}
 		fd = found ? lx_openat_as(
@@ -352,7 +339,7 @@ static int lx_open_file(struct lx_share *share, struct files_op *op)
 static int lx_open_stream(struct files_op *op)
 {
 	struct files_node *node = op->node;
-	bool make = lx_may_create(op);
+	bool make = files_may_create(op->open.how);
 	int fd;
 
 	op->created = false;

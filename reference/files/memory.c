@@ -132,19 +132,6 @@ static int mem_node_create(struct files_op *op, struct mem_inode *inode,
 	return 0;
 }
 
-static bool mem_may_create(const struct files_op *op)
-{
-	return op->open.how == FILES_CREATE_NEW ||
-	       op->open.how == FILES_OPEN_OR_CREATE ||
-	       op->open.how == FILES_TRUNCATE_OR_CREATE;
-}
-
-static bool mem_truncates(const struct files_op *op)
-{
-	return op->open.how == FILES_TRUNCATE_EXISTING ||
-	       op->open.how == FILES_TRUNCATE_OR_CREATE;
-}
-
 /* Makes the file or directory that an OPEN did not find. */
 static int mem_make(
 	struct mem_share *share, struct files_op *op, struct mem_place *place)
@@ -153,7 +140,7 @@ static int mem_make(
 	struct mem_inode *inode;
 	int r;
 
-	if (!mem_may_create(op)) {
+	if (!files_may_create(op->open.how)) {
 		return -ENOENT;
 	}
 	if (share->port.read_only) {
@@ -195,7 +182,7 @@ static int mem_open_stream(struct mem_share *share, struct files_op *op,
 
 	op->created = false;
 	if (!stream) {
-		if (!mem_may_create(op)) {
+		if (!files_may_create(op->open.how)) {
 			return -ENOENT;
 		}
 		if (share->port.read_only) {
@@ -335,7 +322,7 @@ static int mem_open(struct mem_share *share, struct files_op *op)
 	if (r < 0) {
 		return r;
 	}
-	if (mem_truncates(op) && !op->created) {
+	if (files_truncates(op->open.how) && !op->created) {
 		mem_truncate(share, op);
 	}
 	mem_stat(share, inode, stream, op->posix, &op->stat);
@@ -344,10 +331,11 @@ static int mem_open(struct mem_share *share, struct files_op *op)
 
 static int mem_reopen(struct mem_share *share, struct files_op *op)
 {
-	if (share->port.read_only && (op->open.write || mem_truncates(op))) {
+	if (share->port.read_only &&
+		(op->open.write || files_truncates(op->open.how))) {
 		return -EROFS;
 	}
-	if (mem_truncates(op)) {
+	if (files_truncates(op->open.how)) {
 		mem_truncate(share, op);
 	}
 	mem_stat(share, op->node->inode, op->node->stream, op->node->posix,

@@ -102,6 +102,18 @@ enum files_create {
 	FILES_TRUNCATE_OR_CREATE,
 };
 
+static inline bool files_may_create(enum files_create how)
+{
+	return how == FILES_CREATE_NEW || how == FILES_OPEN_OR_CREATE ||
+	       how == FILES_TRUNCATE_OR_CREATE;
+}
+
+static inline bool files_truncates(enum files_create how)
+{
+	return how == FILES_TRUNCATE_EXISTING ||
+	       how == FILES_TRUNCATE_OR_CREATE;
+}
+
 enum files_type { FILES_ANY, FILES_FILE, FILES_DIRECTORY };
 
 struct files_stat {
