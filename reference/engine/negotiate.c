@@ -246,65 +246,49 @@ static bool acceptable(
 	return true;
 }
 
-void cmd_negotiate(struct request *req)
+/* The dialect to speak; 0: none. */
+static uint16_t choose(const struct engine_conn *conn)
 {
-	struct engine_conn *conn = req->conn;
-	struct smb2_negotiate_request body;
-	struct smb2_negotiate_response answer;
-	struct negotiate_contexts contexts = {0};
-	uint32_t status = 0;
-	uint16_t dialect;
-
-	if (conn->dialect) {
-		if (RULE(CORE_NEGOTIATE_0006)) {
-			request_disconnect(req, "second NEGOTIATE");
-		} else {
-			request_fail(req, STATUS_INVALID_PARAMETER);
-		}
-		return;
-	}
-	if (!request_decode(req, &smb2_negotiate_request_type, &body)) {
-		return;
-	}
-	if (!acceptable(req, &body)) {
-		return;
-	}
-	note_client(conn, &body);
-	dialect = negotiate_select(conn->engine, conn->client_dialects,
+	uint16_t dialect = negotiate_select(conn->engine, conn->client_dialects,
 		conn->client_dialect_count);
+
 	if (conn->secure && dialect != SMB2_DIALECT_311 &&
 		RULE(QUIC_CONNECT_0009)) {
-		dialect = 0;
+		return 0;
 	}
-	if (!dialect) {
-		request_fail(req, RULE(CORE_NEGOTIATE_0008)
-					  ? STATUS_NOT_SUPPORTED
-					  : STATUS_UNSUCCESSFUL);
-		return;
-	}
-	negotiate_settle(conn, dialect);
-	if (dialect != SMB2_DIALECT_311 && posix_disturbs(req->pdu)) {
-		status = STATUS_INVALID_PARAMETER;
-	}
+	return dialect;
+}
+
+static uint32_t settle(struct request *req,
+	const struct smb2_negotiate_request *body, uint16_t dialect,
+	struct negotiate_contexts *ret_contexts)
+{
+	negotiate_settle(req->conn, dialect);
 	if (dialect == SMB2_DIALECT_311) {
-		status = settle_contexts(req, &body, &contexts);
+		return settle_contexts(req, body, ret_contexts);
 	}
-	if (status) {
-		refuse(req, status);
-		return;
-	}
-	negotiate_fill(conn, dialect, &answer);
+	return posix_disturbs(req->pdu) ? STATUS_INVALID_PARAMETER
+					: STATUS_SUCCESS;
+}
+
+static void answer(struct request *req, uint16_t dialect,
+	struct negotiate_contexts *contexts)
+{
+	struct engine_conn *conn = req->conn;
+	struct smb2_negotiate_response body;
+
+	negotiate_fill(conn, dialect, &body);
 	if (dialect == SMB2_DIALECT_311 &&
-		negotiate_write_contexts(req, &contexts,
-			&answer.negotiate_context_list,
-			&answer.negotiate_context_count) < 0) {
+		negotiate_write_contexts(req, contexts,
+			&body.negotiate_context_list,
+			&body.negotiate_context_count) < 0) {
 		refuse(req, STATUS_INSUFFICIENT_RESOURCES);
 		return;
 	}
-	if (!RULE(CORE_NEGOTIATE_0032) && answer.negotiate_context_count) {
-		answer.negotiate_context_offset =
+	if (!RULE(CORE_NEGOTIATE_0032) && body.negotiate_context_count) {
+		body.negotiate_context_offset =
 			SMB2_HEADER_SIZE + 64 +
-			(answer.security_buffer.n + 7) / 8 * 8 + 4;
+			(body.security_buffer.n + 7) / 8 * 8 + 4;
 	}
 	if (conn->cipher) {
 		conn->server_capabilities |= SMB2_GLOBAL_CAP_ENCRYPTION;
@@ -315,5 +299,41 @@ void cmd_negotiate(struct request *req)
 		conn->signing,
 		conn->accepts_transport ? " transport-security=yes" : "");
 	request_reply(
-		req, STATUS_SUCCESS, &smb2_negotiate_response_type, &answer);
+		req, STATUS_SUCCESS, &smb2_negotiate_response_type, &body);
+}
+
+void cmd_negotiate(struct request *req)
+{
+	struct engine_conn *conn = req->conn;
+	struct smb2_negotiate_request body;
+	struct negotiate_contexts contexts = {0};
+	uint32_t status;
+	uint16_t dialect;
+
+	if (conn->dialect) {
+		if (RULE(CORE_NEGOTIATE_0006)) {
+			request_disconnect(req, "second NEGOTIATE");
+		} else {
+			request_fail(req, STATUS_INVALID_PARAMETER);
+		}
+		return;
+	}
+	if (!request_decode(req, &smb2_negotiate_request_type, &body) ||
+		!acceptable(req, &body)) {
+		return;
+	}
+	note_client(conn, &body);
+	dialect = choose(conn);
+	if (!dialect) {
+		request_fail(req, RULE(CORE_NEGOTIATE_0008)
+					  ? STATUS_NOT_SUPPORTED
+					  : STATUS_UNSUCCESSFUL);
+		return;
+	}
+	status = settle(req, &body, dialect, &contexts);
+	if (status) {
+		refuse(req, status);
+		return;
+	}
+	answer(req, dialect, &contexts);
 }
