@@ -315,3 +315,51 @@ CONF_TEST(core, deletion_ends_the_watch,
 	check_status(
 		t, peer_wait(notify), STATUS_DELETE_PENDING, CORE_NOTIFY_0016);
 }
+
+static const struct lost_row {
+	const char *name;
+	uint8_t info_class; /* 0: WRITE */
+	uint8_t bytes[40];
+	unsigned int size;
+} lost_rows[] = {{"time", FileBasicInformation, {[23] = 1}, 40},
+	{"size", FileEndOfFileInformation, {5}, 8}, {"write", 0, {0}, 0}};
+
+/* SET_INFO or WRITE and the end of its open in one piece, so that the open is
+ * gone when the change has been made. */
+static void change_and_close(struct file *f, const struct lost_row *row)
+{
+	const struct smb2_set_info_request set = {.info_type = SMB2_0_INFO_FILE,
+		.file_info_class = row->info_class,
+		.file_id = f->id,
+		.buffer = wire_view_of(row->bytes, row->size)};
+	const struct smb2_write_request write = {
+		.file_id = f->id, .buffer = text_bytes("bytes")};
+	const struct smb2_close_request close = {.file_id = f->id};
+
+	peer_hold(f->peer);
+	if (row->info_class) {
+		peer_send(f->peer, &smb2_set_info_request_type, &set);
+	} else {
+		peer_send(f->peer, &smb2_write_request_type, &write);
+	}
+	peer_send(f->peer, &smb2_close_request_type, &close);
+	peer_release(f->peer);
+}
+
+CONF_TABLE(core, change_of_a_closed_open, lost_rows,
+	"a change whose open is closed meanwhile is reported",
+	RULES(CORE_NOTIFY_0017))
+{
+	struct peer *a = client(t), *b = client(t);
+	struct file *d = need_directory(a, "d");
+	struct file *f = need_file(b, "d\\x", NULL);
+	struct request *notify = watch(d,
+		FILE_NOTIFY_CHANGE_ATTRIBUTES | FILE_NOTIFY_CHANGE_SIZE |
+			FILE_NOTIFY_CHANGE_LAST_WRITE,
+		false, 1024);
+
+	change_and_close(f, row);
+	struct reply *r = peer_wait_ms(notify, 5000);
+	check(t, r, reported(t, r, FILE_ACTION_MODIFIED, "x"), CORE_NOTIFY_0017,
+		"the change of \"x\" is reported");
+}

@@ -66,8 +66,9 @@ static struct peer *connect_tcp(struct test *t)
 	int fd = network_chosen()->connect(
 		t->target, test_within(t, REPLY_TIMEOUT_MS), &local, &remote);
 
-	conf_need(t, NULL, fd >= 0, "a TCP connection to %s (%s)",
-		t->target->host, fd >= 0 ? "made" : strerror(-fd));
+	conf_need(t, NULL, fd >= 0, "a TCP connection to %s, port %u (%s)",
+		t->target->host, (unsigned int)t->target->tcp_port,
+		fd >= 0 ? "made" : strerror(-fd));
 	return link_new_peer(t, fd, local, remote);
 }
 
@@ -126,12 +127,27 @@ static ssize_t get_some(struct peer *peer, uint8_t *p, size_t n)
 				  : network_chosen()->receive(peer->fd, p, n);
 }
 
+static void keep(struct peer *peer, struct wire_view bytes)
+{
+	uint8_t *all = test_alloc(peer->t, peer->held.n + bytes.n);
+
+	if (peer->held.n != 0) {
+		memcpy(all, peer->held.p, peer->held.n);
+	}
+	memcpy(all + peer->held.n, bytes.p, bytes.n);
+	peer->held = wire_view_of(all, peer->held.n + bytes.n);
+}
+
 /* Sends all of it, or notices that the connection is over. */
 static void put(struct peer *peer, struct wire_view bytes)
 {
 	uint64_t deadline = test_within(peer->t, REPLY_TIMEOUT_MS);
 	size_t sent = 0;
 
+	if (peer->holds) {
+		keep(peer, bytes);
+		return;
+	}
 	while (sent < bytes.n && !peer->closed && test_clock() < deadline) {
 		ssize_t n = put_some(peer, bytes.p + sent, bytes.n - sent);
 		bool ready;
@@ -147,6 +163,20 @@ static void put(struct peer *peer, struct wire_view bytes)
 			closed(peer);
 		}
 	}
+}
+
+void peer_hold(struct peer *peer)
+{
+	peer->holds = true;
+}
+
+void peer_release(struct peer *peer)
+{
+	struct wire_view held = peer->held;
+
+	peer->holds = false;
+	peer->held = (struct wire_view){NULL, 0};
+	put(peer, held);
 }
 
 void peer_send_stream(struct peer *peer, struct wire_view bytes)

@@ -95,6 +95,8 @@ struct peer {
 	struct reply *unsolicited; /* breaks that nobody took yet */
 	uint8_t *input;
 	size_t input_size, input_cap;
+	bool holds;                     /* peer_hold() */
+	struct wire_view held;          /* what it has not sent yet */
 	struct wire_view raw;           /* the newest message, decrypted */
 	struct wire_view raw_transform; /* its TRANSFORM_HEADER, or empty */
 	uint8_t raw_prefix;             /* first byte of its length prefix */
@@ -264,6 +266,10 @@ struct reply *peer_wait_ms(struct request *request, unsigned int ms);
 struct reply *peer_interim(struct request *request);
 /* Sends a CANCEL for a request. */
 void peer_cancel(struct request *request);
+/* From here on messages are kept, until peer_release() sends them in one piece:
+ * the server finds the second when it has just begun with the first. */
+void peer_hold(struct peer *peer);
+void peer_release(struct peer *peer);
 /* The next unsolicited message (oplock or lease break). */
 struct reply *peer_notification(struct peer *peer, unsigned int ms);
 /* Waits until the server closes; false when it does not. */

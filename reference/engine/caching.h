@@ -106,8 +106,13 @@ struct cause caching_cause(
 bool caching_wait(struct request *req, enum model_lease_reason reason,
 	void (*again)(struct request *req));
 /* What the open waited for has been done; but others may have opened the file
- * meanwhile, and cached what was there before. Nobody waits. */
+ * meanwhile, and cached what was there before. Nobody waits. The open may have
+ * ended meanwhile as well. */
 void caching_changed(const struct open *open, enum model_lease_reason reason);
+/* The same for data that was written through the open; those who watch for the
+ * filter hear of it too (write.c). */
+void open_wrote(
+	struct open *open, enum model_lease_reason reason, uint32_t filter);
 /* The same for a CREATE that is about to join the lease. */
 void caching_overwritten(
 	const struct open *open, const struct lease_wish *wish);
@@ -162,7 +167,8 @@ void dirlease_event(struct engine *engine, const struct files_port *port,
 void dirlease_removed(struct engine *engine, const struct files_port *port,
 	const struct file_link *link, const struct open *by);
 void dirleases_due(struct engine *engine);
-/* The same for the file of an open that is no stream. */
+/* The same for the file of an open that is no stream; the open may have ended
+ * while that was done. */
 void dirlease_done(struct open *open, enum model_operation operation);
 
 #endif

@@ -42,6 +42,39 @@ static struct file *closing_base(const struct closing *closing)
 	return base && base->doomed ? base : NULL;
 }
 
+static enum model_operation closing_operation(const struct open *open)
+{
+	if (open->unannounced) {
+		return MODEL_OPERATION_CREATED;
+	}
+	if (open->emptied) {
+		return MODEL_OPERATION_OVERWRITTEN;
+	}
+	return open->written ? MODEL_OPERATION_CLOSED_AFTER_WRITE
+			     : MODEL_OPERATION_CLOSED;
+}
+
+/* What a CREATE request has made or emptied that ended before its answer. */
+static void closing_announce(const struct closing *closing)
+{
+	const struct open *open = closing->open;
+
+	if (closing->link->gone || !RULE(CORE_NOTIFY_0017)) {
+		return;
+	}
+	if (open->unannounced) {
+		notify_event(closing->engine, closing->op.port,
+			closing->link->path,
+			closing->file->directory ? NOTIFY_DIR_NAME
+						 : NOTIFY_FILE_NAME,
+			FILE_ACTION_ADDED);
+	} else if (open->emptied) {
+		notify_event(closing->engine, closing->op.port,
+			closing->link->path, NOTIFY_SIZE | NOTIFY_LAST_WRITE,
+			FILE_ACTION_MODIFIED);
+	}
+}
+
 /* The holders of the directory's lease learn of it after the answer. */
 static void closing_tell_directory(struct closing *closing)
 {
@@ -56,10 +89,7 @@ static void closing_tell_directory(struct closing *closing)
 	}
 	if (closing->changed) {
 		dirlease_event(closing->engine, closing->op.port,
-			closing->link->path,
-			open->unannounced ? MODEL_OPERATION_CREATED
-			: open->written   ? MODEL_OPERATION_CLOSED_AFTER_WRITE
-					  : MODEL_OPERATION_CLOSED,
+			closing->link->path, closing_operation(open),
 			&open->parent, open);
 	}
 	closing->changed = closing->removed = false;
@@ -102,6 +132,7 @@ static void closing_end(struct closing *closing)
 	closing->engine->background--;
 	closing_tell_directory(closing);
 	open->node = NULL;
+	open->past = (struct open_past){0};
 	if (closing->file) {
 		file_link_release(closing->link);
 		closing->file->holders--;
@@ -122,7 +153,12 @@ static void closing_end(struct closing *closing)
 
 static void closing_closed(struct files_op *op)
 {
-	closing_end(op->ctx);
+	struct closing *closing = op->ctx;
+
+	if (closing->file && !closing->file->stream) {
+		closing_announce(closing);
+	}
+	closing_end(closing);
 }
 
 /* The file system may give the inode to a new file as soon as the node is
@@ -228,9 +264,9 @@ static bool closing_detach(struct closing *closing, struct open *open)
 		return false;
 	}
 	list_remove(&open->in_file);
+	open->past.file = closing->file = file;
+	open->past.link = closing->link = open->link;
 	open->file = NULL;
-	closing->file = file;
-	closing->link = open->link;
 	open->link = NULL;
 	file->holders++;
 	if (!list_empty(&file->opens)) {

@@ -302,7 +302,7 @@ void create_reply(struct request *req)
 		create_answer(req);
 		return;
 	}
-	req->open->unannounced = false;
+	req->open->unannounced = req->open->emptied = false;
 	dirlease_done(req->open, work->created    ? MODEL_OPERATION_CREATED
 				 : work->truncate ? MODEL_OPERATION_OVERWRITTEN
 						  : MODEL_OPERATION_OPENED);

@@ -252,6 +252,9 @@ void create_enter(struct request *req)
 	}
 	status = create_attach(req);
 	if (status) {
+		if (RULE(CORE_NOTIFY_0017)) {
+			create_announce(req);
+		}
 		dirlease_event(req->engine, port, work->path,
 			MODEL_OPERATION_CREATED, &work->contexts.lease.parent,
 			NULL);

@@ -151,12 +151,24 @@ static void create_truncated(struct request *req)
 	request_submit(req, FILES_SET_STAT, create_overwritten);
 }
 
+/* What was in the file is gone, whatever becomes of the open. */
+static void create_lost_data(struct request *req)
+{
+	const struct create_work *work = req->work;
+
+	req->open->emptied = true;
+	caching_overwritten(req->open, &work->contexts.lease);
+}
+
 /* What a POSIX open empties keeps attributes, EAs and mode. */
 static void create_emptied(struct files_op *op)
 {
 	struct request *req = op->ctx;
 	struct create_work *work = req->work;
 
+	if (op->verb == FILES_TRUNCATE && op->result == 0) {
+		create_lost_data(req);
+	}
 	if (open_lost(req)) {
 		return;
 	}
@@ -198,6 +210,9 @@ static void create_reopened(struct files_op *op)
 	struct create_work *work = req->work;
 	uint32_t granted = req->open->granted_access;
 
+	if (work->truncate && !work->posix && op->result == 0) {
+		create_lost_data(req);
+	}
 	if (open_lost(req)) {
 		return;
 	}
@@ -215,12 +230,6 @@ static void create_reopened(struct files_op *op)
 		return;
 	}
 	work->stat = op->stat;
-	if (work->truncate && !work->posix) {
-		caching_overwritten(req->open, &work->contexts.lease);
-	}
-	if (open_lost(req)) {
-		return;
-	}
 	if (work->truncate && work->posix) {
 		create_empty(req);
 	} else if (work->truncate) {

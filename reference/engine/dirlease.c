@@ -117,11 +117,12 @@ void dirlease_removed(struct engine *engine, const struct files_port *port,
 void dirlease_done(struct open *open, enum model_operation operation)
 {
 	struct engine *engine = open->session->engine;
+	const struct file *file = open_file(open);
 
-	if (list_empty(&engine->directory_leases) || !open->file ||
-		open->file->stream || !open->link) {
+	if (list_empty(&engine->directory_leases) || !file || file->stream ||
+		!open_name(open) || (open->closing && !RULE(DIRL_BREAK_0017))) {
 		return;
 	}
-	dirlease_event(engine, open_port(open), open->link->path, operation,
-		&open->parent, open);
+	dirlease_event(engine, open_port(open), open_name(open)->path,
+		operation, &open->parent, open);
 }

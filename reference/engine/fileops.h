@@ -57,6 +57,18 @@ static inline struct files_port *open_port(const struct open *open)
 	return open->tree->share->config.files;
 }
 
+/* The file of an open, and its name, also while it is being closed; NULL: it
+ * has none any more. */
+static inline struct file *open_file(const struct open *open)
+{
+	return open->file ? open->file : open->past.file;
+}
+
+static inline struct file_link *open_name(const struct open *open)
+{
+	return open->link ? open->link : open->past.link;
+}
+
 /* Did the open end while its request was out? Then the request has failed. */
 static inline bool open_lost(struct request *req)
 {

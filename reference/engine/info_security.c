@@ -126,11 +126,12 @@ static void security_stored(struct files_op *op)
 {
 	struct request *req = op->ctx;
 
-	if (op_failed(req)) {
-		return;
+	if (op->result == 0) {
+		notify_modified(req->open, NOTIFY_SECURITY);
 	}
-	notify_modified(req->open, NOTIFY_SECURITY);
-	set_info_reply(req, STATUS_SUCCESS);
+	if (!op_failed(req)) {
+		set_info_reply(req, STATUS_SUCCESS);
+	}
 }
 
 /* The parts that the client names replace those of the file. */

@@ -71,10 +71,9 @@ static void copy_end(struct request *req, uint32_t status)
 	struct ioctl_work *work = req->work;
 	uint64_t total = work->total;
 
-	if (total > 0 && !req->open->closing) {
-		req->open->written = true;
-		caching_changed(req->open, MODEL_LEASE_REASON_WRITE);
-		notify_modified(req->open, NOTIFY_SIZE | NOTIFY_LAST_WRITE);
+	if (total > 0) {
+		open_wrote(req->open, MODEL_LEASE_REASON_WRITE,
+			NOTIFY_SIZE | NOTIFY_LAST_WRITE);
 	}
 	if (!RULE(CORE_IOCTL_0019)) {
 		total++;
@@ -90,6 +89,10 @@ static void copy_done(struct files_op *op)
 	struct ioctl_work *work = req->work;
 
 	if (req->open->closing || work->source->closing) {
+		if (work->total > 0 || op->result == 0) {
+			open_wrote(req->open, MODEL_LEASE_REASON_WRITE,
+				NOTIFY_SIZE | NOTIFY_LAST_WRITE);
+		}
 		open_release(work->source);
 		work->source = NULL;
 		request_fail(req, STATUS_FILE_CLOSED);
@@ -274,17 +277,16 @@ static void duplicate_done(struct files_op *op)
 
 	open_release(work->source);
 	work->source = NULL;
+	if (op->result == 0) {
+		open_wrote(req->open, MODEL_LEASE_REASON_WRITE,
+			NOTIFY_SIZE | NOTIFY_LAST_WRITE);
+	}
 	if (open_lost(req)) {
 		return;
 	}
 	if (op->result == -EOPNOTSUPP) {
 		request_fail(req, STATUS_INVALID_DEVICE_REQUEST);
 		return;
-	}
-	if (op->result == 0) {
-		req->open->written = true;
-		caching_changed(req->open, MODEL_LEASE_REASON_WRITE);
-		notify_modified(req->open, NOTIFY_SIZE | NOTIFY_LAST_WRITE);
 	}
 	ioctl_end(req, op->result);
 }

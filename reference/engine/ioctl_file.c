@@ -31,13 +31,12 @@ void ioctl_changed(struct files_op *op, uint32_t filter)
 {
 	struct request *req = op->ctx;
 
-	if (open_lost(req)) {
-		return;
-	}
 	if (op->result == 0) {
 		notify_modified(req->open, filter);
 	}
-	ioctl_end(req, op->result);
+	if (!open_lost(req)) {
+		ioctl_end(req, op->result);
+	}
 }
 
 /* ---- QUERY_ALLOCATED_RANGES ---- */
@@ -152,13 +151,15 @@ static void ioctl_ranges(struct request *req)
 
 static void zero_done(struct files_op *op)
 {
-	const struct request *req = op->ctx;
+	struct request *req = op->ctx;
 
 	if (op->result == 0) {
-		req->open->written = true;
-		caching_changed(req->open, MODEL_LEASE_REASON_ZERO);
+		open_wrote(
+			req->open, MODEL_LEASE_REASON_ZERO, NOTIFY_LAST_WRITE);
 	}
-	ioctl_changed(op, NOTIFY_LAST_WRITE);
+	if (!open_lost(req)) {
+		ioctl_end(req, op->result);
+	}
 }
 
 static void ioctl_zero(struct request *req)

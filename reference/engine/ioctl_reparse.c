@@ -69,9 +69,10 @@ static void reparse_stored(struct files_op *op)
 {
 	struct request *req = op->ctx;
 	const struct ioctl_work *work = req->work;
+	struct file *file = open_file(req->open);
 
-	if (op->result == 0 && req->open->file) {
-		req->open->file->special =
+	if (op->result == 0 && file) {
+		file->special =
 			work->blob && posix_reparse_is_special(work->input);
 	}
 	ioctl_changed(op, NOTIFY_ATTRIBUTES);

@@ -272,6 +272,7 @@ void lease_leave(struct open *open)
 	if (!lease) {
 		return;
 	}
+	open->past.lease = (struct parent_key){true, lease->key};
 	open->lease = NULL;
 	list_remove(&open->in_lease);
 	if (!list_empty(&lease->opens)) {

@@ -215,15 +215,22 @@ struct cause caching_cause(
 		[MODEL_LEASE_REASON_LINK] = MODEL_OPLOCK_REASON_RENAME,
 	};
 
-	return (struct cause){
+	struct cause cause = {
 		.lease = reason,
 		.oplock = oplock[reason],
 		.oplocks = reason != MODEL_LEASE_REASON_DELETE,
 		.open = open,
 		.session = open->session,
-		.client = open->lease ? &open->lease->client : NULL,
-		.key = open->lease ? &open->lease->key : NULL,
 	};
+
+	if (open->lease) {
+		cause.client = &open->lease->client;
+		cause.key = &open->lease->key;
+	} else if (open->past.lease.set) {
+		cause.client = &open->session->client_guid;
+		cause.key = &open->past.lease.key;
+	}
+	return cause;
 }
 
 bool caching_wait(struct request *req, enum model_lease_reason reason,
@@ -248,30 +255,42 @@ bool caching_wait(struct request *req, enum model_lease_reason reason,
 	return true;
 }
 
+/* Who comes while the last open ends does not find its file, but one of the
+ * same identity. */
+static struct file *caching_file(const struct open *open)
+{
+	const struct file *past = open->past.file;
+
+	if (open->file || !past) {
+		return open->file;
+	}
+	return file_find(open->session->engine, past->port,
+		&(struct files_stat){
+			.inode = past->inode, .device = past->device},
+		past->stream);
+}
+
 static void caching_tell(const struct open *open, const struct cause *cause)
 {
-	durable_give_way(open->session->engine, open->file, cause, NULL);
-	caching_break(open->file, cause);
+	struct file *file = caching_file(open);
+
+	if (file &&
+		!durable_give_way(open->session->engine, file, cause, NULL)) {
+		caching_break(file, cause);
+	}
 }
 
 void caching_changed(const struct open *open, enum model_lease_reason reason)
 {
-	struct cause cause;
+	struct cause cause = caching_cause(open, reason);
 
-	if (!open->closing && open->file) {
-		cause = caching_cause(open, reason);
-		caching_tell(open, &cause);
-	}
+	caching_tell(open, &cause);
 }
 
 void caching_overwritten(const struct open *open, const struct lease_wish *wish)
 {
-	struct cause cause;
+	struct cause cause = caching_cause(open, MODEL_LEASE_REASON_OVERWRITE);
 
-	if (open->closing || !open->file) {
-		return;
-	}
-	cause = caching_cause(open, MODEL_LEASE_REASON_OVERWRITE);
 	if (wish->asked) {
 		cause.client = &open->session->client_guid;
 		cause.key = &wish->key;

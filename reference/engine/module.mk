@@ -13,6 +13,7 @@ $(eval $(call unit_test,engine_posix,reference/engine/test/posix_test.c $(ENGINE
 $(eval $(call unit_test,engine_lease,reference/engine/test/lease_test.c $(ENGINE_RIG),$(ENGINE_NEEDS),-lgnutls -lpthread))
 $(eval $(call unit_test,engine_durable,reference/engine/test/durable_test.c $(ENGINE_RIG),$(ENGINE_NEEDS),-lgnutls -lpthread))
 $(eval $(call unit_test,engine_rename,reference/engine/test/rename_test.c $(ENGINE_RIG),$(ENGINE_NEEDS),-lgnutls -lpthread))
+$(eval $(call unit_test,engine_lost,reference/engine/test/lost_test.c $(ENGINE_RIG),$(ENGINE_NEEDS),-lgnutls -lpthread))
 $(eval $(call unit_test,engine_names,reference/engine/test/names_test.c,$(ENGINE_NEEDS),-lgnutls -lpthread))
 $(eval $(call unit_test,engine_access,reference/engine/test/access_test.c,$(ENGINE_NEEDS),-lgnutls -lpthread))
 

@@ -301,22 +301,23 @@ void notify_renamed(struct engine *engine, const struct files_port *port,
 
 void notify_modified(struct open *open, uint32_t filter)
 {
-	struct file *file = open->file;
+	struct file *file = open_file(open);
+	struct file_link *link = open_name(open);
 	char path[LIMIT_PATH + NAME_STREAM_MAX];
 	uint32_t stream = 0;
 
 	/* Nobody sees a file that has no name. */
-	if (!file || open->link->gone) {
+	if (!file || link->gone || (open->closing && !RULE(CORE_NOTIFY_0017))) {
 		return;
 	}
 	if (!file->stream) {
-		notify_event(open->session->engine, open_port(open),
-			open->link->path, filter, FILE_ACTION_MODIFIED);
+		notify_event(open->session->engine, open_port(open), link->path,
+			filter, FILE_ACTION_MODIFIED);
 		return;
 	}
 	stream |= filter & NOTIFY_SIZE ? NOTIFY_STREAM_SIZE : 0;
 	stream |= filter & NOTIFY_LAST_WRITE ? NOTIFY_STREAM_WRITE : 0;
-	snprintf(path, sizeof path, "%s:%s", open->link->path, file->stream);
+	snprintf(path, sizeof path, "%s:%s", link->path, file->stream);
 	if (stream) {
 		notify_event(open->session->engine, open_port(open), path,
 			stream, FILE_ACTION_MODIFIED_STREAM);

@@ -125,19 +125,33 @@ static bool mode_of(const struct sd *sd, uint32_t *ret_mode)
 
 /* ---- SET_INFO ---- */
 
-static void chmod_end(struct request *req)
+static void chmod_told(struct request *req)
 {
 	if (RULE(PSX_NOTIFY_0003)) {
 		notify_modified(req->open, NOTIFY_SECURITY);
 	}
+}
+
+static void chmod_end(struct request *req)
+{
+	chmod_told(req);
 	set_info_reply(req, STATUS_SUCCESS);
+}
+
+/* The open has ended, but the mode or the owner is changed. */
+static bool chmod_lost(struct request *req)
+{
+	if (req->open->closing) {
+		chmod_told(req);
+	}
+	return open_lost(req);
 }
 
 static void chmod_stored(struct files_op *op)
 {
 	struct request *req = op->ctx;
 
-	if (!op_failed(req)) {
+	if (!chmod_lost(req) && !op_failed(req)) {
 		chmod_end(req);
 	}
 }
@@ -154,7 +168,7 @@ static void chmod_loaded(struct files_op *op)
 	struct sd sd;
 	int n = 0;
 
-	if (open_lost(req)) {
+	if (chmod_lost(req)) {
 		return;
 	}
 	if (!stored) {
@@ -185,7 +199,7 @@ static void chmod_done(struct files_op *op)
 	struct chmod_work *work = req->work;
 	uint32_t rest = work->additional & ~SECURITY_OWNERS;
 
-	if (op_failed(req)) {
+	if ((op->result == 0 && chmod_lost(req)) || op_failed(req)) {
 		return;
 	}
 	if (work->mode_form) {

@@ -38,29 +38,36 @@ static uint64_t set_time(uint64_t time)
 	return time >= TIME_RESUME || !RULE(CORE_SETINFO_0004) ? 0 : time;
 }
 
+/* Others hear of it, whether or not the open is still there. */
+static void set_told(struct open *open, const struct set_work *work)
+{
+	if (work->size_set) {
+		caching_changed(open, MODEL_LEASE_REASON_SIZE);
+	}
+	if (work->filter) {
+		notify_modified(open, work->filter);
+	}
+	if (work->size_set) {
+		dirlease_done(open, MODEL_OPERATION_SIZE_SET);
+	} else if (work->basic_set) {
+		dirlease_done(
+			open, work->filter || set_time(work->basic.change_time)
+				      ? MODEL_OPERATION_ATTRIBUTES_SET
+				      : MODEL_OPERATION_NOTHING_SET);
+	}
+}
+
 static void set_done(struct files_op *op)
 {
 	struct request *req = op->ctx;
-	struct set_work *work = req->work;
+	const struct set_work *work = req->work;
 
-	if (work->size_set && op->result == 0) {
-		caching_changed(req->open, MODEL_LEASE_REASON_SIZE);
+	if (op->result == 0) {
+		set_told(req->open, work);
 	}
-	if (op_failed(req)) {
-		return;
+	if (!op_failed(req)) {
+		set_info_reply(req, STATUS_SUCCESS);
 	}
-	if (work->filter) {
-		notify_modified(req->open, work->filter);
-	}
-	if (work->size_set) {
-		dirlease_done(req->open, MODEL_OPERATION_SIZE_SET);
-	} else if (work->basic_set) {
-		dirlease_done(req->open,
-			work->filter || set_time(work->basic.change_time)
-				? MODEL_OPERATION_ATTRIBUTES_SET
-				: MODEL_OPERATION_NOTHING_SET);
-	}
-	set_info_reply(req, STATUS_SUCCESS);
 }
 
 /* ---- FileBasicInformation ---- */

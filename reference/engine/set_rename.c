@@ -10,7 +10,7 @@
 #include "engine/posix.h"
 
 struct rename_work {
-	bool link, replace, stream;
+	bool link, replace, stream, directory;
 	size_t below; /* opens below the directory, see caching_break_below() */
 	bool moves, replaces, enters; /* has waited for that */
 	struct wire_view utf16;       /* the new name as it came */
@@ -79,7 +79,7 @@ static void rename_told(struct request *req, const char *to)
 	bool within = rename_within(work->from, to);
 	struct parent_key key = open->parent;
 
-	if (work->stream) {
+	if (work->stream || (open->closing && !RULE(DIRL_BREAK_0017))) {
 		return;
 	}
 	key.set = key.set && RULE(DIRL_RENAME_0003);
@@ -97,12 +97,38 @@ static void rename_told(struct request *req, const char *to)
 	}
 }
 
+/* Those who watch. */
+static void rename_notify(struct request *req, const char *to)
+{
+	const struct rename_work *work = req->work;
+	const struct files_port *port = open_port(req->open);
+	uint32_t filter = work->directory ? NOTIFY_DIR_NAME : NOTIFY_FILE_NAME;
+
+	if (work->stream || (req->open->closing && !RULE(CORE_NOTIFY_0017))) {
+		return;
+	}
+	if (work->link) {
+		notify_event(req->engine, port, to, filter, FILE_ACTION_ADDED);
+	} else if (!req->open->posix || strcmp(work->from, to) != 0) {
+		notify_renamed(req->engine, port, work->from, to, filter);
+	}
+}
+
+static void rename_stream(struct file *file, const char *stream)
+{
+	char *name = file ? strdup(stream) : NULL;
+
+	if (name) {
+		free(file->stream);
+		file->stream = name;
+	}
+}
+
 static void rename_done(struct files_op *op)
 {
 	struct request *req = op->ctx;
 	struct rename_work *work = req->work;
-	struct file *file = req->open->file;
-	uint32_t filter;
+	struct file *file = open_file(req->open);
 
 	if (op->result < 0) {
 		rename_failed(op);
@@ -121,26 +147,13 @@ static void rename_done(struct files_op *op)
 		file_lost_name(req->engine, op->port, op->actual_name, file);
 	}
 	rename_told(req, op->actual_name);
-	if (open_lost(req)) {
-		return;
-	}
-	filter = file->directory ? NOTIFY_DIR_NAME : NOTIFY_FILE_NAME;
 	if (work->stream) {
-		char *name = strdup(work->name.stream);
-
-		if (name) {
-			free(file->stream);
-			file->stream = name;
-		}
-	} else if (work->link) {
-		notify_event(req->engine, op->port, op->actual_name, filter,
-			FILE_ACTION_ADDED);
-	} else if (!req->open->posix ||
-		   strcmp(work->from, op->actual_name) != 0) {
-		notify_renamed(req->engine, op->port, work->from,
-			op->actual_name, filter);
+		rename_stream(file, work->name.stream);
 	}
-	set_info_reply(req, STATUS_SUCCESS);
+	rename_notify(req, op->actual_name);
+	if (!open_lost(req)) {
+		set_info_reply(req, STATUS_SUCCESS);
+	}
 }
 
 /* The three layouts have these fields in the same places. */
@@ -379,6 +392,7 @@ static void rename_go(struct request *req)
 		set_info_reply(req, status);
 		return;
 	}
+	work->directory = req->open->file->directory;
 	memcpy(work->from, req->open->link->path,
 		strlen(req->open->link->path) + 1);
 	req->op.node = req->open->node;

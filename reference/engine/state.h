@@ -253,6 +253,14 @@ struct file {
 	struct list lock_waiters;
 };
 
+/* What an open had that is being closed, as long as operations on its node may
+ * go on: what they change is told to others all the same. */
+struct open_past {
+	struct file *file;
+	struct file_link *link;
+	struct parent_key lease; /* the key of its lease */
+};
+
 /* [MS-SMB2] 3.3.1.10 */
 struct open {
 	struct table_link by_id;
@@ -269,7 +277,9 @@ struct open {
 	bool posix;        /* opened by the rules of the UNIX extensions */
 	bool posix_append; /* and only for appending */
 	bool delete_on_close;
-	bool unannounced;      /* its file is new, and nobody told */
+	bool unannounced; /* its file is new, and nobody told */
+	bool emptied;     /* its file was overwritten, and nobody told */
+	struct open_past past;
 	uint32_t close_status; /* of a deletion at the end */
 	/* What class 0x64 told when it was opened, what was set since: for
 	 * broken rules. */

@@ -21,6 +21,17 @@ static void write_reply(struct request *req, uint64_t count)
 		req, STATUS_SUCCESS, &smb2_write_response_type, &response);
 }
 
+void open_wrote(
+	struct open *open, enum model_lease_reason reason, uint32_t filter)
+{
+	/* One that has ended tells the directory when its node is closed. */
+	if (!open->closing || RULE(DIRL_BREAK_0017)) {
+		open->written = true;
+	}
+	caching_changed(open, reason);
+	notify_modified(open, filter);
+}
+
 static void write_flushed(struct files_op *op)
 {
 	struct request *req = op->ctx;
@@ -46,13 +57,12 @@ static void write_done(struct files_op *op)
 		request_fail(req, status_of_errno(op->result));
 		return;
 	}
-	caching_changed(open, MODEL_LEASE_REASON_WRITE);
+	open_wrote(open, MODEL_LEASE_REASON_WRITE,
+		NOTIFY_SIZE | NOTIFY_LAST_WRITE);
 	if (open_lost(req)) {
 		return;
 	}
 	open->position = op->offset + op->transferred;
-	open->written = true;
-	notify_modified(open, NOTIFY_SIZE | NOTIFY_LAST_WRITE);
 	dirlease_done(open, MODEL_OPERATION_WRITTEN);
 	if (op->result < 0 || !through) {
 		write_reply(req, op->transferred);
