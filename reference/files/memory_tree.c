@@ -14,7 +14,7 @@ struct mem_inode *mem_inode_create(
 	struct mem_share *share, bool directory, uint32_t mode)
 {
 	struct mem_inode *inode = calloc(1, sizeof *inode);
-	uint64_t now = share->now(share->now_ctx);
+	uint64_t now = mem_now(share);
 
 	if (!inode) {
 		return NULL;
@@ -156,6 +156,18 @@ int mem_walk(struct mem_share *share, const char *path, unsigned int how,
 	}
 	*ret_place = place;
 	return 0;
+}
+
+int mem_walk_op(struct mem_share *share, struct files_op *op, bool posix,
+	struct mem_place *ret_place)
+{
+	unsigned int how = posix ? MEM_POSIX : op->open.nocase ? MEM_NOCASE : 0;
+	int r = mem_walk(share, op->path, how, ret_place, op->actual_name,
+		sizeof op->actual_name);
+
+	op->parent_missing = r == -ENOENT || r == -ENOTDIR;
+	op->link_end = r == -ELOOP ? (size_t)(ret_place->name - op->path) : 0;
+	return r;
 }
 
 static int mem_make_room(struct mem_inode *directory)

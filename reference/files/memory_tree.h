@@ -75,6 +75,11 @@ struct mem_share {
 	struct mem_inode *root;
 };
 
+static inline uint64_t mem_now(const struct mem_share *share)
+{
+	return share->now(share->now_ctx);
+}
+
 struct mem_inode *mem_inode_create(
 	struct mem_share *share, bool directory, uint32_t mode);
 void mem_inode_release(struct mem_inode *inode);
@@ -100,6 +105,9 @@ struct mem_place {
  * asked when it is missing. */
 int mem_walk(struct mem_share *share, const char *path, unsigned int how,
 	struct mem_place *ret_place, char *ret_actual, size_t size);
+/* The walk of an operation, which is told how far it went. */
+int mem_walk_op(struct mem_share *share, struct files_op *op, bool posix,
+	struct mem_place *ret_place);
 /* The type that its reparse point stands for; 0: none. */
 mode_t mem_reparse_type(const struct mem_inode *inode);
 
@@ -112,6 +120,10 @@ int mem_move(
 /* Takes the name out of its directory. */
 void mem_unlink(struct mem_entry *entry);
 bool mem_below(const struct mem_inode *inode, const struct mem_inode *top);
+
+/* memory_name.c: RENAME (move) and LINK; UNLINK. */
+int mem_rename(struct mem_share *share, struct files_op *op, bool move);
+int mem_unlink_node(struct mem_share *share, struct files_op *op);
 
 struct mem_stream *mem_stream_find(struct mem_inode *inode, const char *name);
 int mem_stream_add(struct mem_share *share, struct mem_inode *inode,
