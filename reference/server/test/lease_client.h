@@ -219,13 +219,23 @@ bool cache_flush(struct client *client, struct cache *cache);
 void client_changing(struct client *client, unsigned int directories);
 void client_changed(struct client *client, unsigned int directories);
 
+/* ---- lease_do.c ---- */
+
+/* One operation of a client that is connected. */
+void client_do(struct client *client);
+bool handle_close(struct client *client, struct handle *handle);
+
 /* ---- lease_act.c ---- */
 
-/* Something that a client may do. */
+static inline uint64_t chance(const struct client *client, uint64_t n)
+{
+	return world_chance(client->world, n);
+}
+
+/* Something in the life of a client. */
 void client_act(struct client *client);
 /* On the way to the end: only breaks are answered. */
 void client_settle(struct client *client);
-bool handle_close(struct client *client, struct handle *handle);
 /* Somebody who wants what others have lost. */
 void impostor_act(struct client *client);
 

@@ -2,7 +2,7 @@
 /*
  * Random schedules of several clients that cache: leases, directory leases,
  * oplocks, durable and resilient opens, lost connections, in virtual time. No
- * seed may break an invariant (lease_judge.h, lease_contents.h, lease_act.c);
+ * seed may break an invariant (lease_judge.h, lease_contents.h, lease_do.c);
  * one that does is named, with the last events.
  *
  *	lease_sim             some seeds, twice; for `make check`
