@@ -2,9 +2,12 @@
 # smb3x.lua is one file for Wireshark's plugin folder, put together from parts;
 # its tests need tshark and run it as an ordinary user. smb3x.rules holds the
 # sentences of the rules: the dissector shows them when they lie beside it.
+# TSHARK names another tshark: make check-dissectors TSHARK='dissectors/tshark-in DIR'
+
+export TSHARK ?= tshark
 
 DISSECTOR_PARTS := $(patsubst %,dissectors/lua/%.lua, \
-  pdu connection judging core_messages core_commands posix_open posix_info \
+  pdu connection judging gaps core_messages core_commands posix_open posix_info \
   quic_rules lease_state lease_create lease_durable lease_break lease_use \
   lease_life \
   learn report frame)

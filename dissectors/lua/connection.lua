@@ -4,7 +4,7 @@
 -- connection.
 --
 -- whole: NEGOTIATE was seen, so that message ids and credits can be counted;
--- it ends when a message could not be decrypted.
+-- it ends at a gap (gaps.lua). blind: there was a gap.
 
 -- handles: opens of all connections by session and FileId, because channels
 -- share them.

@@ -170,7 +170,8 @@ function responses.header_of_request(conn, pdu, bad)
 end
 
 function responses.header(_, pdu, bad)
-	bad(pdu.last and pdu.place == 1 and pdu.next ~= 0, "HEADER-0007",
+	bad(pdu.last and pdu.place == 1 and pdu.next ~= 0 and not pdu.cut,
+		"HEADER-0007",
 		"NextCommand is %d but nothing follows", pdu.next)
 	bad(pdu.command == CANCEL, "CANCEL-0001", "a response to CANCEL")
 	if pdu.command == NEGOTIATE then
@@ -182,7 +183,7 @@ function responses.header(_, pdu, bad)
 end
 
 function responses.error_body(conn, pdu, bad)
-	if not is_error_body(pdu) or not has(pdu, 64, 9) then
+	if not is_error_body(pdu) or not has(pdu, 64, 9) or pdu.cut then
 		return
 	end
 	local contexts, count = pdu.range(66, 1):uint(), u32(pdu, 68)

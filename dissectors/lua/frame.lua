@@ -43,13 +43,15 @@ local function judge_pdu(conn, pdu, frame, found)
 	if pdu.response then
 		learn_response(conn, pdu)
 	end
-	for _, check in pairs(both) do
+	for _, check in ipairs(both.list) do
 		check(conn, pdu, bad, blame)
 	end
-	for _, check in pairs(pdu.response and responses or requests) do
+	for _, check in ipairs((pdu.response and responses or requests).list) do
 		check(conn, pdu, bad, blame)
 	end
-	judge_body(conn, pdu, bad)
+	if not pdu.cut then
+		judge_body(conn, pdu, bad)
+	end
 	for _, told in ipairs(pdu.notes or {}) do
 		found.notes[#found.notes + 1] = told
 	end
@@ -93,19 +95,29 @@ local function sent_again(conn, range)
 	return again
 end
 
--- The PDUs of a frame in order, with what their place in a compound says.
-local function pdus_of(conn, pinfo)
+-- The PDUs of a frame in order, with what their place in a compound says. A
+-- cover is a header that a PDU must follow, unless it cannot be read.
+local function pdus_of(conn, pinfo, found)
 	local list = {}
-	local seal, before = nil, nil
+	local seal, before, cover = nil, nil, nil
+	local function covered(by)
+		if cover then
+			gap(conn, found, pinfo.number, cover)
+		end
+		cover = by
+	end
 	for _, info in ipairs({smb2_pdu()}) do
 		local range = info.range
 		if sent_again(conn, range) then
-			seal = nil
-		elseif magic(range) == 0xfd534d42 then
-			conn.whole = conn.whole and not seal
-			conn.blind = conn.blind or seal ~= nil
+			seal, cover = nil, nil
+		elseif magic(range) == 0xfd534d42 and range:len() >= 52 then
+			covered(SEALED)
 			seal, before = seal_of(range), nil
+		elseif magic(range) == 0xfc534d42 then
+			cover = nil
+			covered(PACKED)
 		elseif magic(range) == 0xfe534d42 then
+			cover = nil
 			local pdu = parse_header(range, seal ~= nil)
 			if pdu then
 				local inside = before and before.next ~= 0
@@ -116,7 +128,7 @@ local function pdus_of(conn, pinfo)
 				pdu.after_create = inside and (before.command ==
 					CREATE or before.after_create)
 				pdu.seal = not inside and seal or nil
-				pdu.last = true
+				pdu.last, pdu.cut = true, conn.cut
 				if inside then
 					before.last = false
 				end
@@ -126,8 +138,7 @@ local function pdus_of(conn, pinfo)
 			end
 		end
 	end
-	conn.whole = conn.whole and not seal
-	conn.blind = conn.blind or seal ~= nil
+	covered(nil)
 	return list
 end
 
@@ -142,7 +153,7 @@ local function connection_of_frame()
 	local stream, quic = tcp_stream(), quic_connection()
 	if stream then
 		return smb2_pdu() and connection_of(stream.value) or
-			ends() and connections[stream.value]
+			connections[stream.value]
 	elseif quic and (smb2_pdu() or smb1_command() or
 		connections["quic" .. quic.value]) then
 		local conn = connection_of("quic" .. quic.value)
@@ -151,25 +162,48 @@ local function connection_of_frame()
 	end
 end
 
-local function judge_frame(pinfo)
-	local conn = connection_of_frame()
+local function in_order(a, b)
+	if a.id ~= b.id then
+		return a.id < b.id
+	end
+	return a.text < b.text
+end
+
+local function judge_frame(conn, pinfo)
 	local found = {notes = {}}
-	if conn then
-		local from_server = pinfo.src_port == conn.server_port
-		local bad = noting(found, pinfo.number,
-			from_server and "server" or "client")
-		for _, check in pairs(conn.quic and frames or {}) do
-			check(conn, from_server, bad)
+	local from_server = pinfo.src_port == conn.server_port
+	local bad = noting(found, pinfo.number,
+		from_server and "server" or "client")
+	if not conn.quic then
+		gaps_at(conn, found, pinfo)
+	end
+	for _, check in ipairs(conn.quic and frames.list or {}) do
+		check(conn, from_server, bad)
+	end
+	for _, pdu in ipairs(pdus_of(conn, pinfo, found)) do
+		begins_late(conn, pdu, found)
+		judge_pdu(conn, pdu, pinfo.number, found)
+	end
+	for _, ending in ipairs(not conn.ended and ends() and endings or {}) do
+		ending(conn, pinfo.number)
+	end
+	conn.ended = conn.ended or ends()
+	table.sort(found, in_order)
+	return found
+end
+
+local NOTHING = {notes = {}}
+
+-- A frame is judged once, when it is seen for the first time.
+local function verdict_of(pinfo)
+	local found = verdicts[pinfo.number]
+	if found == nil then
+		local conn = connection_of_frame()
+		found = conn and judge_frame(conn, pinfo) or NOTHING
+		if #found == 0 and #found.notes == 0 then
+			found = NOTHING
 		end
-		for _, pdu in ipairs(pdus_of(conn, pinfo)) do
-			judge_pdu(conn, pdu, pinfo.number, found)
-		end
-		for _, ending in ipairs(not conn.ended and ends() and
-			endings or {}) do
-			ending(conn, pinfo.number)
-		end
-		conn.ended = conn.ended or ends()
-		table.sort(found, function(a, b) return a.id < b.id end)
+		verdicts[pinfo.number] = found
 	end
 	return found
 end
@@ -183,11 +217,7 @@ function proto.init()
 end
 
 function proto.dissector(tvb, pinfo, tree)
-	if smb2_pdu() == nil and quic_connection() == nil and not ends() then
-		return
-	end
-	local found = verdicts[pinfo.number] or judge_frame(pinfo)
-	verdicts[pinfo.number] = found
+	local found = verdict_of(pinfo)
 	if #found > 0 or #found.notes > 0 then
 		local subtree = tree:add(proto)
 		for _, verdict in ipairs(found) do
@@ -222,6 +252,7 @@ local function print_report()
 		print(string.format("%-20s %-6s %5d times, first in frame %d",
 			id, total.who, total.count, total.frame))
 	end
+	print_unseen()
 	for _, summary in ipairs(summaries) do
 		summary()
 	end

@@ -8,10 +8,17 @@
 -- direction; blame(who, condition, ...) names somebody else than the sender.
 -- A rule without its area is one of CORE.
 
-local both, requests, responses = {}, {}, {}
+-- Checks have names for people; they are called in the order of their writing.
+local function checks()
+	return setmetatable({list = {}}, {__newindex = function(self, _, check)
+		self.list[#self.list + 1] = check
+	end})
+end
+
+local both, requests, responses = checks(), checks(), checks()
 
 -- Checks of frames of a QUIC connection that carries SMB, with or without PDUs.
-local frames = {}
+local frames = checks()
 
 -- Bodies. An asker judges the request of one command and may keep what its
 -- answer is judged by; an answerer judges a response that succeeded.

@@ -12,10 +12,16 @@ caching.R, caching.H, caching.W = 1, 2, 4
 caching.LEVELS = {[0] = "none", [1] = "level II", [8] = "exclusive",
 	[9] = "batch", [255] = "lease"}
 
+-- opens and leases are lists of all that were ever seen.
+local function nothing_known(before)
+	return {clients = {}, sessions = {}, files = {}, persistent = {},
+		operations = {}, due = {}, waiting = {},
+		opens = before and before.opens or {},
+		leases = before and before.leases or {}}
+end
+
 resets[#resets + 1] = function()
-	caching.life = {clients = {}, sessions = {}, files = {}, opens = {},
-		persistent = {}, leases = {}, operations = {}, due = {},
-		waiting = {}}
+	caching.life = nothing_known()
 end
 
 function caching.state(bits)
@@ -80,6 +86,30 @@ end
 
 function caching.sure(conn)
 	return conn.begun and not conn.blind and not caching.life.partial
+end
+
+-- A gap in the capture: anything may have happened in it.
+function caching.forget_all(frame, reason)
+	local before = caching.life
+	for _, session in pairs(before.sessions) do
+		for _, open in pairs(session.opens) do
+			if not open.ended then
+				caching.note(open, frame, "lost from sight: %s",
+					reason)
+			end
+		end
+	end
+	for _, client in pairs(before.clients) do
+		for _, held in pairs(client.leases) do
+			caching.note(held, frame, "lost from sight: %s", reason)
+			held.breaking = nil
+		end
+	end
+	caching.life = nothing_known(before)
+	caching.life.partial = true
+	for _, conn in pairs(connections) do
+		conn.client, conn.sequences = nil, nil
+	end
 end
 
 also(ask, NEGOTIATE, function(conn, pdu)

@@ -98,7 +98,7 @@ end
 -- One PDU, as far as the checks need it.
 
 local function magic(range)
-	return range:len() >= 52 and range(0, 4):uint()
+	return range:len() >= 4 and range(0, 4):uint()
 end
 
 local function parse_header(range, secure)

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -40,14 +41,18 @@ def tmp_path():
         yield pathlib.Path(folder)
 
 
+# Another tshark, as a command line: TSHARK='dissectors/tshark-in DIR'.
+TSHARK = shlex.split(os.environ.get("TSHARK") or "tshark")
+
+
 def tshark(path, *options, tmp_path):
     """Run as an ordinary user: newer tshark loads no Lua for root."""
     plugin = tmp_path / "smb3x.lua"
     plugin.write_bytes(PLUGIN.read_bytes())
-    command = ["tshark", "-X", f"lua_script:{plugin}", "-r", str(path),
+    command = [*TSHARK, "-X", f"lua_script:{plugin}", "-r", str(path),
                *options]
     environment = dict(os.environ, HOME=str(tmp_path))
-    if os.getuid() == 0:
+    if os.getuid() == 0 and TSHARK == ["tshark"]:
         command = ["setpriv", "--reuid=65534", "--regid=65534",
                    "--clear-groups", *command]
     done = subprocess.run(command, capture_output=True, text=True,
