@@ -191,6 +191,23 @@ void posix_symlink(struct peer *peer, const char *path, const char *target)
 	need_ok(peer->t, file_close(f));
 }
 
+void check_no_data(struct peer *peer, const char *path, bool write)
+{
+	struct test *t = peer->t;
+	struct reply *r =
+		posix_open(peer, path, write ? FILE_WRITE_DATA : FILE_READ_DATA,
+			FILE_OPEN_REPARSE_POINT);
+
+	if (r->status != STATUS_SUCCESS) { /* refused already: as good */
+		check_refused(t, r, PSX_LINK_0022);
+		return;
+	}
+	struct file *f = file_of(r);
+	r = write ? file_write(f, 0, "abc", 3) : file_read(f, 0, 3);
+	check_refused(t, r, PSX_LINK_0022);
+	check_status(t, r, STATUS_INVALID_DEVICE_REQUEST, PSX_LINK_0023);
+}
+
 bool symlink_error(
 	const struct reply *reply, struct smb2_symlink_error_response *ret)
 {

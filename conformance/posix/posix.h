@@ -168,6 +168,8 @@ struct file *posix_reparse(struct peer *peer, const char *path, uint32_t mode,
 	struct wire_view buffer, struct reply **ret_set);
 /* A symbolic link to target, made and closed. */
 void posix_symlink(struct peer *peer, const char *path, const char *target);
+/* What is there has no data: a CREATE for it is refused, or READ or WRITE. */
+void check_no_data(struct peer *peer, const char *path, bool write);
 /* The Symbolic Link Error Response of STATUS_STOPPED_ON_SYMLINK. */
 bool symlink_error(
 	const struct reply *reply, struct smb2_symlink_error_response *ret);
