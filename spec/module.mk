@@ -56,7 +56,8 @@ BUILD_HTML = ruby spec/ext/build-html.rb $(1) spec/theme \
   $(OUT)/trace.json $(OUT)/requirements.json $(DOC_WIRE) $(DOC_FILES)
 
 $(DOC_WIRE)/stamp: $(wildcard spec/wire/*.yaml tools/wiregen/*.py) \
-  spec/ext/wire-docs spec/ext/wire-examples $(wildcard spec/*/examples.yaml) \
+  spec/ext/wire-docs spec/ext/wire-examples spec/ext/key-examples \
+  $(wildcard spec/*/examples.yaml captures/foreign/*.kdf.txt) \
   $(wildcard spec/model/*.yaml) \
   tools/model/model tools/model/draw.py
 	@mkdir -p $(@D)
@@ -64,7 +65,9 @@ $(DOC_WIRE)/stamp: $(wildcard spec/wire/*.yaml tools/wiregen/*.py) \
 	@$(PYTHON) spec/ext/wire-docs $(@D) $(wildcard spec/wire/*.yaml)
 	@for e in $(wildcard spec/*/examples.yaml); do \
 	  $(PYTHON) spec/ext/wire-examples $(@D) $$e captures/foreign \
-	  $(wildcard spec/wire/*.yaml) || exit 1; done
+	  $(wildcard spec/wire/*.yaml) && \
+	  $(PYTHON) spec/ext/key-examples $(@D) $$e captures/foreign || exit 1; \
+	done
 	@touch $@
 
 $(DOCS)/index.html: $(OUT)/rules.stamp $(DOC_WIRE)/stamp $(DOC_TOOLS) \
