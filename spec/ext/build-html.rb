@@ -22,6 +22,7 @@ ATTRIBUTES = {
   'wire-dir' => WIRE, 'wire-images' => 'wire', 'reproducible' => '',
   'sectnums' => '', 'sectnumlevels' => '4', 'sectanchors' => '',
   'icons' => 'font', 'experimental' => '', 'idprefix' => '',
+  'xrefstyle' => 'full',
   'idseparator' => '-', 'data-uri' => nil
 }.compact
 
@@ -91,22 +92,37 @@ def strip_html(html)
   CGI.unescapeHTML(html.gsub(/<[^>]+>/, ' ')).gsub(/\s+/, ' ').strip
 end
 
+def rule?(block)
+  block.context == :pass && block.source.include?('class="rule ')
+end
+
+# Sentence, source and tests of a rule.
+def rule_text(html)
+  tests = html[/<aside.*<\/aside>/m].to_s.scan(/<code>(.*?)<\/code>/)
+  strip_html([html[/<p>(.*?)<\/p>/m, 1],
+              html[/class="rule-source">(.*?)</m, 1], *tests].join(' '))
+end
+
+# All that stands in a section itself: paragraphs, tables, lists, diagrams. A
+# table of all rules has its rules in the index already.
+def section_text(section)
+  own = section.blocks.reject { |b| b.context == :section || rule?(b) }
+  own.reject! { |b| b.context == :table && b.role?('index') }
+  strip_html(own.map { |b| b.convert.to_s }.join(' '))
+end
+
 # One entry per rule and per section: title, text, place in both forms.
 def index_entries(book)
-  trace = book.document.find_by(context: :pass).map { |block|
-    source = block.source
-    source[/class="rule /] ? [source[/id="([^"]+)"/, 1],
-                              strip_html(source[/<p>(.*?)<\/p>/m, 1])] : nil
-  }.compact
-  entries = trace.map { |id, text|
-    { t: id, x: text, p: "#{book.name}/#{book.places[id]}##{id}", k: 'rule' }
+  entries = book.document.find_by(context: :pass).select { |b| rule?(b) }
+  entries = entries.map { |block|
+    id = block.source[/id="([^"]+)"/, 1]
+    { t: id, x: rule_text(block.source), k: 'rule',
+      p: "#{book.name}/#{book.places[id]}##{id}" }
   }
   book.document.find_by(context: :section).each do |section|
     next unless book.places[section.id]
-    prose = section.blocks.select { |b| b.context == :paragraph }
-                   .map { |b| strip_html(b.content.to_s) }.join(' ')
     entries << { t: [number_of(section), section.title].compact.join(' '),
-                 x: prose[0, 600],
+                 x: section_text(section),
                  p: "#{book.name}/#{book.places[section.id]}##{section.id}",
                  k: book.title }
   end

@@ -11,8 +11,9 @@
 	var found = document.getElementById('found');
 	var LIMIT = 40;
 
+	/* Letters of all languages, and what names and numbers are made of. */
 	function words(text) {
-		return text.toLowerCase().split(/[^a-z0-9_$.-]+/)
+		return text.toLowerCase().split(/[^\p{L}\p{N}_$.-]+/u)
 			.filter(Boolean);
 	}
 
@@ -143,12 +144,25 @@
 		return kept || (dark.matches ? 'dark' : 'light');
 	}
 
+	/* Pages get other names when chapters come and go; the first page does
+	   not, and knows where each rule stands. */
+	function lead() {
+		var id = location.hash.slice(1);
+		var places = (window.SEARCH_INDEX || []).filter(function (entry) {
+			return id && entry.k === 'rule' && entry.t === id;
+		});
+		if (places.length && !document.getElementById(id)) {
+			location.replace(root + places[0].p);
+		}
+	}
+
 	function copyLink(event) {
 		var id = event.target.dataset.rule;
 		if (!id) {
 			return;
 		}
-		var link = location.href.split('#')[0] + '#' + id;
+		var link = new URL(root + 'index.html#' + id,
+			location.href).href;
 		history.replaceState(null, '', '#' + id);
 		if (navigator.clipboard) {
 			navigator.clipboard.writeText(link);
@@ -180,6 +194,8 @@
 			event.preventDefault();
 		}
 	});
+	window.addEventListener('hashchange', lead);
+	lead();
 	var wanted = new URLSearchParams(location.search).get('q');
 	if (wanted) {
 		box.value = wanted;
