@@ -199,11 +199,12 @@ static void write_head(struct text *out, const struct item *item,
 static void write_reproduce(
 	struct text *out, const struct run *run, const struct item *item)
 {
-	json_key(out, "reproduce");
-	text_put(out, "\"", 1);
-	text_add(out, "%s '%s' --seed %llu -v", run->again, item->id,
+	struct text command = {0};
+
+	text_add(&command, "%s '%s' --seed %llu -v", run->again, item->id,
 		(unsigned long long)run->options->seed);
-	text_put(out, "\"", 1);
+	json_pair(out, "reproduce", command.p);
+	text_finish(&command);
 }
 
 /* Which rules were judged, and which did not hold, for the headline. */

@@ -12,20 +12,22 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runner/again.h"
 #include "runner/check.h"
 #include "runner/cleanup.h"
 #include "runner/commands.h"
 #include "runner/evidence.h"
+#include "runner/login.h"
 #include "runner/probe.h"
 #include "runner/products.h"
 #include "runner/report.h"
 #include "suite/network.h"
 
 #define PRODUCTS "conformance/products"
-#define PASSWORD "SMB3X_PASSWORD"
 
 /* NULL url: the command line names it. */
 static const struct check_server *own;
+static const char *program; /* as it was called */
 
 static const char usage[] =
 	"usage: smb3x-check run URL [PATTERN...]   judge a share\n"
@@ -324,7 +326,7 @@ static struct options parse(int argc, char **argv)
 /* The first operand is the URL. */
 static void take_url(struct options *o, struct target *target)
 {
-	const char *colon;
+	const char *fault;
 
 	if (own->url == NULL && o->pattern_count == 0) {
 		refuse("which server? smb://user:password@host:port/share",
@@ -341,9 +343,12 @@ static void take_url(struct options *o, struct target *target)
 	case 0:
 		break;
 	case -ENOENT:
-		refuse("no such host", target->host);
+		refuse("there is no host of this name", target->host);
+	case -EINVAL:
+		refuse("not smb://user:password@host:port/share",
+			target_fault(o->url));
 	default:
-		refuse("not smb://user:password@host:port/share", NULL);
+		refuse(strerror(ENOMEM), NULL);
 	}
 	target->network = own->network;
 	target->quic = o->quic;
@@ -354,19 +359,9 @@ static void take_url(struct options *o, struct target *target)
 	if (o->quic_port != 0) {
 		target->quic_port = (uint16_t)o->quic_port;
 	}
-	if (target->password[0] == '\0' && getenv(PASSWORD) != NULL) {
-		snprintf(target->password, sizeof(target->password), "%s",
-			getenv(PASSWORD));
-	}
-	if (o->second_user != NULL) {
-		colon = strchr(o->second_user, ':');
-		if (colon == NULL) {
-			refuse("not USER:PASSWORD", "--second-user");
-		}
-		snprintf(target->user2, sizeof(target->user2), "%.*s",
-			(int)(colon - o->second_user), o->second_user);
-		snprintf(target->password2, sizeof(target->password2), "%s",
-			colon + 1);
+	fault = login_complete(target, o->second_user);
+	if (fault != NULL) {
+		refuse(fault, NULL);
 	}
 }
 
@@ -382,16 +377,17 @@ static void must_save(const struct text *text, const char *path)
 
 static void must_probe(struct target *target, const struct options *o)
 {
-	char reason[200];
+	char reason[PROBE_REASON];
 	int r = probe(target, o, reason);
+	bool on = r == -EIO || (r == -EACCES && o->no_sanity);
 
-	if (r == -EIO && target->dialect_max != 0 && o->pattern_count != 0) {
+	if (on && target->dialect_max != 0 && o->pattern_count != 0) {
 		/* the rest is what the tests will tell */
 		fprintf(stderr, "smb3x-check: the probe went only so far: %s\n",
 			reason);
 	} else if (r != 0) {
 		fprintf(stderr, "smb3x-check: %s: %s\n", target->url,
-			r == -EIO ? reason : strerror(-r));
+			r == -EIO || r == -EACCES ? reason : strerror(-r));
 		exit(EXIT_USAGE);
 	}
 }
@@ -436,8 +432,7 @@ static void name_run(struct run *run)
 		snprintf(
 			run->again, sizeof(run->again), "%s run", own->program);
 	} else {
-		snprintf(run->again, sizeof(run->again), "smb3x-check run %s",
-			run->target->url);
+		again_write(run->again, sizeof(run->again), program, run);
 	}
 }
 
@@ -516,6 +511,7 @@ int check_main(int argc, char **argv, const struct check_server *server)
 	struct options o = parse(argc, argv);
 
 	own = server;
+	program = argv[0];
 	if (strcmp(o.command, "run") == 0) {
 		return command_run(&o);
 	}

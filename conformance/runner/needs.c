@@ -38,23 +38,43 @@ static const struct fact *fact_of(
 	}
 }
 
+/* 0x0302 as people say it: 3.0.2 */
+static const char *dialect_text(uint64_t dialect)
+{
+	switch (dialect) {
+	case 0x0202:
+		return "2.0.2";
+	case 0x0210:
+		return "2.1";
+	case 0x0300:
+		return "3.0";
+	case 0x0302:
+		return "3.0.2";
+	case 0x0311:
+		return "3.1.1";
+	default:
+		return "?";
+	}
+}
+
 static bool met(const struct target *target, const struct need *need,
 	char ret_reason[200])
 {
 	const struct fact *fact;
+	int n;
 
 	switch (need->kind) {
 	case NEED_DIALECT_MIN:
 		snprintf(ret_reason, 200,
-			"needs dialect 0x%04x or higher; the highest here is "
-			"0x%04x",
-			(unsigned int)need->value, target->dialect_max);
+			"needs dialect %s or higher; the highest here is %s",
+			dialect_text(need->value),
+			dialect_text(target->dialect_max));
 		return target->dialect_max >= need->value;
 	case NEED_DIALECT_MAX:
 		snprintf(ret_reason, 200,
-			"needs dialect 0x%04x or lower; the lowest here is "
-			"0x%04x",
-			(unsigned int)need->value, target->dialect_min);
+			"needs dialect %s or lower; the lowest here is %s",
+			dialect_text(need->value),
+			dialect_text(target->dialect_min));
 		return target->dialect_min <= need->value;
 	case NEED_SECOND_USER:
 		snprintf(ret_reason, 200,
@@ -88,8 +108,12 @@ static bool met(const struct target *target, const struct need *need,
 			need->text);
 		return false;
 	}
-	snprintf(ret_reason, 200, "needs %.60s; the probe saw %.80s (frame %u)",
-		need->text, fact->evidence, fact->frame);
+	n = snprintf(ret_reason, 200, "needs %.60s; the probe saw %.80s",
+		need->text, fact->evidence);
+	if (fact->frame != 0) {
+		snprintf(ret_reason + n, 200 - (size_t)n,
+			" (frame %u of probe.pcapng)", fact->frame);
+	}
 	return fact->present;
 }
 

@@ -14,13 +14,21 @@
 #include "runner/child.h"
 #include "runner/cleanup.h"
 #include "runner/evidence.h"
+#include "runner/preflight.h"
 #include "runner/probe.h"
 #include "suite/file.h"
 
 #define PROBE_BUDGET_MS 20000
 
+/* What parent and child share. */
+struct shared {
+	struct target target;
+	struct preflight preflight;
+};
+
 /* The run under way; the body of a test has no argument of its own. */
 static struct target *found;
+static struct preflight *reached;
 
 static void fact(enum fact_kind kind, uint64_t value, const char *name,
 	bool present, uint32_t frame, const char *format, ...)
@@ -47,6 +55,27 @@ static void fact(enum fact_kind kind, uint64_t value, const char *name,
 	found->fact_count++;
 }
 
+/* What an answer to NEGOTIATE says about who is there. */
+static void note_answer(const struct peer *p, const struct reply *r)
+{
+	struct wire_view first = {p->input, p->input_size};
+
+	if (r->outcome == REPLY_ARRIVED) {
+		reached->answered = true;
+		return;
+	}
+	reached->closed = r->outcome == REPLY_CLOSED;
+	if (first.n == 0) {
+		first = p->raw; /* a whole message, of another protocol */
+	}
+	reached->first_size = (unsigned int)(first.n < sizeof(reached->first)
+						     ? first.n
+						     : sizeof(reached->first));
+	if (first.n != 0) {
+		memcpy(reached->first, first.p, reached->first_size);
+	}
+}
+
 static void ask_dialects(struct test *t)
 {
 	static const uint16_t dialects[] = {
@@ -57,11 +86,15 @@ static void ask_dialects(struct test *t)
 
 	for (i = 0; i < 5; i++) {
 		struct peer *p = peer_connect(t);
-		struct reply *r = peer_negotiate(
+		struct reply *r;
+		bool yes;
+
+		reached->stage = STAGE_NEGOTIATE;
+		r = peer_negotiate(
 			p, &(struct client_options){.dialect = dialects[i]});
-		bool yes = r->outcome == REPLY_ARRIVED &&
-			   r->status == STATUS_SUCCESS &&
-			   p->dialect == dialects[i];
+		note_answer(p, r);
+		yes = r->outcome == REPLY_ARRIVED &&
+		      r->status == STATUS_SUCCESS && p->dialect == dialects[i];
 
 		fact(FACT_DIALECT, dialects[i], names[i], yes, r->frame,
 			"NEGOTIATE: %s",
@@ -74,6 +107,9 @@ static void ask_dialects(struct test *t)
 			}
 		}
 		peer_disconnect(p);
+		if (r->outcome == REPLY_TIMEOUT && !reached->answered) {
+			i = i < 3 ? 3 : i; /* the newest, then enough */
+		}
 	}
 }
 
@@ -200,6 +236,8 @@ static void note_share(const struct peer *p, const struct reply *tree)
 
 	found->share_flags = r->share_flags;
 	found->share_capabilities = r->capabilities;
+	reached->not_a_disk = r->share_type != SMB2_SHARE_TYPE_DISK ||
+			      strcasecmp(found->share, "IPC$") == 0;
 	fact(FACT_SHARE, r->share_flags, "ShareFlags", true, tree->frame,
 		"0x%08x", r->share_flags);
 	fact(FACT_SHARE, r->capabilities, "Share capabilities", true,
@@ -303,11 +341,15 @@ static void ask_contexts(struct test *t, struct peer *p)
 			test_text(t, "context-%s", asked[i].name),
 			&(struct create_options){.oplock = asked[i].oplock,
 				.contexts = create_contexts(t, &c, 1)});
+		bool yes;
 
-		fact(FACT_CONTEXT, i, asked[i].name,
-			r->status == STATUS_SUCCESS &&
-				created_context(r, asked[i].name, &data),
-			r->frame, "CREATE: %s", status_text(r->status));
+		yes = r->status == STATUS_SUCCESS &&
+		      created_context(r, asked[i].name, &data);
+		fact(FACT_CONTEXT, i, asked[i].name, yes, r->frame,
+			"CREATE: %s%s", status_text(r->status),
+			yes                           ? ""
+			: r->status == STATUS_SUCCESS ? ", no such context"
+						      : "");
 		if (r->status == STATUS_SUCCESS) {
 			file_close(file_of(r));
 		}
@@ -387,13 +429,20 @@ static void ask_all(struct test *t, const void *row)
 	ask_signings(t);
 	ask_compression(t);
 	t->peer_count = 0; /* those are done with */
-	p = client_with(t, &(struct client_options){.no_tree = true});
+	p = peer_connect(t);
+	need_ok(t, peer_negotiate(p, NULL));
 	note_negotiate(p);
+	reached->stage = STAGE_LOGON;
+	need_ok(t, peer_session_setup(p, NULL));
+	reached->stage = STAGE_SHARE;
 	tree = peer_tree_connect(p, NULL);
 	need_ok(t, tree);
 	need(t, tree->body != NULL, "a TREE_CONNECT response");
 	note_share(p, tree);
+	need(t, !reached->not_a_disk, "a share of files");
+	reached->stage = STAGE_FILE;
 	f = need_file(p, "probe", NULL);
+	reached->stage = STAGE_REST;
 	ask_file_system(f);
 	ask_contexts(t, p);
 	ask_fsctls(p, f);
@@ -407,7 +456,7 @@ static const struct conf_test probe_test = {
 	.area = "probe", .name = "probe", .body = ask_all};
 
 struct context {
-	struct target *target;
+	struct shared *shared;
 	const struct options *options;
 };
 
@@ -418,7 +467,7 @@ static void body(struct log *log, void *ctx)
 	struct test t = {
 		.test = &probe_test,
 		.id = "probe",
-		.target = c->target,
+		.target = &c->shared->target,
 		.log = log,
 		.run = run,
 		.time_scale = c->options->time_scale,
@@ -426,14 +475,50 @@ static void body(struct log *log, void *ctx)
 	};
 
 	snprintf(run, sizeof(run), "probe-%d", (int)getpid());
-	found = c->target;
+	found = &c->shared->target;
+	reached = &c->shared->preflight;
 	test_run(&t, NULL);
 }
 
-int probe(struct target *target, const struct options *options,
-	char ret_reason[200])
+/* The last precondition that was not met. */
+static void note_end(struct preflight *preflight, const struct log *log)
 {
-	struct target *shared = mmap(NULL, sizeof(*shared),
+	const struct record *r = NULL;
+
+	while ((r = log_next(log, r)) != NULL) {
+		const struct record_check *c = (const struct record_check *)r;
+
+		if (r->kind == RECORD_CHECK && !c->held) {
+			memcpy(preflight->needed, c->expected,
+				sizeof(preflight->needed));
+			memcpy(preflight->seen, c->seen,
+				sizeof(preflight->seen));
+		}
+	}
+}
+
+/* Judges how the questions ended. */
+static int conclude(struct shared *shared, const struct child *child,
+	char ret_reason[PROBE_REASON])
+{
+	char detail[200];
+	struct text words = {0};
+
+	verdict_of(child->log, &child->end, detail);
+	if (shared->target.probed) {
+		return 0;
+	}
+	note_end(&shared->preflight, child->log);
+	preflight_say(&words, &shared->preflight, &shared->target, detail);
+	snprintf(ret_reason, PROBE_REASON, "%s", words.p);
+	text_finish(&words);
+	return preflight_barred(&shared->preflight) ? -EACCES : -EIO;
+}
+
+int probe(struct target *target, const struct options *options,
+	char ret_reason[PROBE_REASON])
+{
+	struct shared *shared = mmap(NULL, sizeof(*shared),
 		PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct context context = {shared, options};
 	struct child child;
@@ -442,19 +527,18 @@ int probe(struct target *target, const struct options *options,
 	if (shared == MAP_FAILED) {
 		return -ENOMEM;
 	}
-	*shared = *target;
+	shared->target = *target;
 	r = child_start(&child,
 		(unsigned int)(PROBE_BUDGET_MS * options->time_scale), body,
 		&context);
 	if (r == 0) {
 		child_wait(&child);
-		*target = *shared;
-		verdict_of(child.log, &child.end, ret_reason);
+		*target = shared->target;
+		r = conclude(shared, &child, ret_reason);
 		if (options->report != NULL) {
 			evidence_write_probe(options->report, child.log);
 		}
 		child_finish(&child);
-		r = target->probed ? 0 : -EIO;
 	}
 	munmap(shared, sizeof(*shared));
 	return r;

@@ -8,10 +8,12 @@
 
 #include "runner/run.h"
 
-/* Fills the facts of target, in a child of its own; 0, or -EIO with a sentence
- * in reason (200 bytes) if the share cannot be reached. */
+#define PROBE_REASON 800
+
+/* Fills the facts of target, in a child of its own; 0, or with a reason in
+ * words -EIO, or -EACCES when nothing that tests are about is in the way. */
 int probe(struct target *target, const struct options *options,
-	char ret_reason[200]);
+	char ret_reason[PROBE_REASON]);
 /* sut.json: all facts, as an object. */
 void probe_write(struct text *out, const struct target *target);
 /* The facts as a table on stdout. */

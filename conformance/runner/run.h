@@ -62,8 +62,8 @@ struct run {
 	const struct products *products;
 	struct item *items;
 	unsigned int item_count;
-	char name[16];   /* in the names of directories */
-	char again[800]; /* the command that runs a test: before its id */
+	char name[16];    /* in the names of directories */
+	char again[2000]; /* the command that runs a test: before its id */
 	struct text directories; /* made so far, one per line */
 	unsigned int counts[VERDICT_COUNT];
 	bool judged[RULE_COUNT], broken[RULE_COUNT]; /* by any test */

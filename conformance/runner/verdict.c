@@ -114,6 +114,8 @@ static enum verdict say(
 			rule_table[c->rule].id, c->expected, c->seen);
 	} else if (c->kind == CHECK_SUITE) {
 		snprintf(reason, 200, "%.190s", c->seen);
+	} else if (strcmp(c->seen, "no") == 0) {
+		snprintf(reason, 200, "needs %.180s: not met", c->expected);
 	} else {
 		snprintf(reason, 200, "needs %.90s; saw %.90s", c->expected,
 			c->seen);

@@ -29,6 +29,27 @@ static void set_port(struct sockaddr_storage *a, uint16_t port)
 	}
 }
 
+bool dial_answered(
+	const struct sockaddr *address, socklen_t size, int timeout_ms)
+{
+	int fd = socket(address->sa_family,
+		SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	int error = 0;
+	socklen_t n = sizeof(error);
+
+	if (fd < 0) {
+		return false;
+	}
+	if ((connect(fd, address, size) != 0 && errno != EINPROGRESS) ||
+		poll(&p, 1, timeout_ms) != 1 ||
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0) {
+		error = ETIMEDOUT;
+	}
+	close(fd);
+	return error == 0;
+}
+
 int dial(const struct target *target, int timeout_ms, uint16_t *ret_local,
 	uint16_t *ret_remote)
 {

@@ -11,4 +11,8 @@
 int dial(const struct target *target, int timeout_ms, uint16_t *ret_local,
 	uint16_t *ret_remote) __attribute__((warn_unused_result));
 
+/* Whether somebody listens there. */
+bool dial_answered(
+	const struct sockaddr *address, socklen_t size, int timeout_ms);
+
 #endif

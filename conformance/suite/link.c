@@ -66,9 +66,8 @@ static struct peer *connect_tcp(struct test *t)
 	int fd = network_chosen()->connect(
 		t->target, test_within(t, REPLY_TIMEOUT_MS), &local, &remote);
 
-	conf_need(t, NULL, fd >= 0, "a TCP connection to %s, port %u (%s)",
-		t->target->host, (unsigned int)t->target->tcp_port,
-		fd >= 0 ? "made" : strerror(-fd));
+	conf_need(t, NULL, fd >= 0, "a TCP connection to %s (%s)",
+		t->target->host, fd >= 0 ? "made" : strerror(-fd));
 	return link_new_peer(t, fd, local, remote);
 }
 

@@ -80,9 +80,11 @@ struct target {
 
 /* Parses smb:// (or smb+quic://)[domain;]user:password@host[:port]/share and
  * looks the host up. 0, -EINVAL (not such an address) or -ENOENT (no such
- * host). */
+ * host: ret_target->host). */
 int target_parse(struct target *ret_target, const char *url)
 	__attribute__((warn_unused_result));
+/* Why -EINVAL, in words. */
+const char *target_fault(const char *url);
 
 /* The fact, or NULL if the probe did not ask. */
 const struct fact *target_fact(

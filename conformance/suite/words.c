@@ -105,10 +105,16 @@ static void precondition(struct test *t, enum check_kind kind,
 	struct record_check c = begin(t, kind, reply, 0);
 
 	vsnprintf(c.expected, sizeof(c.expected), format, ap);
-	if (reply != NULL) {
-		say_reply(reply, c.seen, sizeof(c.seen));
-	} else {
+	if (reply == NULL) {
 		snprintf(c.seen, sizeof(c.seen), "%s", held ? "yes" : "no");
+	} else {
+		say_reply(reply, c.seen, sizeof(c.seen));
+	}
+	if (reply != NULL && !held && reply->status == STATUS_SUCCESS &&
+		strncmp(c.expected, say_command(reply),
+			strlen(say_command(reply))) != 0) {
+		snprintf(c.seen, sizeof(c.seen), "%s, but not that",
+			status_text(reply->status));
 	}
 	if (!finish(t, &c, held)) {
 		conf_leave(t);
