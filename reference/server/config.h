@@ -103,6 +103,8 @@ struct config_word {
 	unsigned int value;
 };
 int config_word(const struct config_word *words, const char *text);
+/* What follows a prefix; NULL: the text does not begin with it. */
+const char *config_after(const char *text, const char *prefix);
 int config_bool(bool *flag, const char *value, const char **ret_why);
 /* A copy of the value takes the place of what was there. */
 int config_text(char **text, const char *value);

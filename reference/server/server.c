@@ -24,6 +24,8 @@
 #define MESSAGE_ROOM 65536 /* headers beside the data of one message */
 #define MEMORY_SHARE (1ull << 30)
 #define INTERFACES_MAX 16
+#define QUIC_PREFIX "quic:"
+#define UNIX_PREFIX "quic-unix:"
 #define FILETIME_OF_1970 116444736000000000ull
 
 /* The driver below a path; kept when a reload no longer names it, because
@@ -174,7 +176,7 @@ static int open_root(
 		free(root);
 		return -ENOMEM;
 	}
-	if (strncmp(path, "memory:", 7) == 0) {
+	if (config_after(path, "memory:") != NULL) {
 		root->files =
 			files_memory_create(memory_now, server, MEMORY_SHARE);
 		r = root->files == NULL ? -ENOMEM : 0;
@@ -199,11 +201,12 @@ static bool only_loopback(const struct config *config)
 {
 	for (unsigned int i = 0; i < config->listen_count; i++) {
 		const char *text = config->listen[i];
+		const char *behind = config_after(text, QUIC_PREFIX);
+		const char *address = behind != NULL ? behind : text;
 
-		text += strncmp(text, "quic:", 5) == 0 ? 5 : 0;
-		if (strncmp(text, "quic-unix:", 10) != 0 &&
-			strncmp(text, "127.", 4) != 0 &&
-			strncmp(text, "[::1]", 5) != 0) {
+		if (config_after(text, UNIX_PREFIX) == NULL &&
+			config_after(address, "127.") == NULL &&
+			config_after(address, "[::1]") == NULL) {
 			return false;
 		}
 	}
@@ -338,16 +341,13 @@ static void reload(struct server *server)
 		config->share_count, config->user_count);
 }
 
-/* Drain, then cut, then stop. */
+/* Stops as soon as nothing is left that would have to end. */
 static void drain_step(struct server *server)
 {
-	bool idle =
-		tcp_idle(server->tcp) &&
+	if (tcp_idle(server->tcp) &&
 		(server->quic == NULL || quic_idle(server->quic)) &&
 		(server->kernel == NULL || quic_kernel_idle(server->kernel)) &&
-		engine_idle(server->engine);
-
-	if (idle) {
+		engine_idle(server->engine)) {
 		loop_stop(server->loop);
 	}
 }
@@ -456,9 +456,6 @@ static int open_signals(struct server *server)
 	return server->signal_fd < 0 ? -errno : 0;
 }
 
-#define QUIC_PREFIX "quic:"
-#define UNIX_PREFIX "quic-unix:"
-
 static uint32_t max_message(const struct engine_config *engine)
 {
 	uint32_t n = engine->max_write > engine->max_transact
@@ -551,29 +548,25 @@ static int listen_quic(
 	return r;
 }
 
-static bool begins(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
 static int listen_on(struct server *server, unsigned int i)
 {
 	const char *text = server->config->listen[i];
+	const char *quic = config_after(text, QUIC_PREFIX);
+	const char *path = config_after(text, UNIX_PREFIX);
 	char *address = server->addresses[i];
-	size_t n = strlen(QUIC_PREFIX);
 	int r;
 
-	if (begins(text, QUIC_PREFIX)) {
-		memcpy(address, QUIC_PREFIX, n);
-		return listen_quic(server, text + n, address + n);
+	if (quic != NULL) {
+		memcpy(address, QUIC_PREFIX, strlen(QUIC_PREFIX));
+		return listen_quic(server, quic, address + strlen(QUIC_PREFIX));
 	}
-	if (!begins(text, UNIX_PREFIX)) {
+	if (path == NULL) {
 		return tcp_listen(server->tcp, text, address);
 	}
 	r = open_quic(server, false);
 	if (r == 0) {
 		snprintf(address, sizeof(server->addresses[i]), "%s", text);
-		r = quic_listen_unix(server->quic, text + strlen(UNIX_PREFIX));
+		r = quic_listen_unix(server->quic, path);
 	}
 	return r;
 }

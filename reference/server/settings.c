@@ -36,6 +36,13 @@ static const struct config_word ciphers[] = {{"AES-128-CCM", 1},
 static const struct config_word signings[] = {
 	{"HMAC-SHA256", 0}, {"AES-CMAC", 1}, {"AES-GMAC", 2}, {NULL, 0}};
 
+const char *config_after(const char *text, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(text, prefix, n) == 0 ? text + n : NULL;
+}
+
 int config_bool(bool *flag, const char *value, const char **ret_why)
 {
 	int n = config_word(booleans, value);
@@ -178,36 +185,37 @@ static struct config_share *find_share(struct config *config, const char *name)
 int config_set_share(
 	struct config_share *share, const char *text, const char **ret_why)
 {
-	if (strncmp(text, "encrypt=", 8) == 0) {
-		return set_policy(&share->engine.encrypt, text + 8, ret_why);
-	}
+	const char *value;
+
 	if (strcmp(text, "encrypt") == 0) {
 		share->engine.encrypt = POLICY_REQUIRED;
+	} else if ((value = config_after(text, "encrypt=")) != NULL) {
+		return set_policy(&share->engine.encrypt, value, ret_why);
 	} else if (strcmp(text, "ro") == 0) {
 		share->engine.read_only = true;
-	} else if (strncmp(text, "ro=", 3) == 0) {
-		return config_bool(&share->engine.read_only, text + 3, ret_why);
+	} else if ((value = config_after(text, "ro=")) != NULL) {
+		return config_bool(&share->engine.read_only, value, ret_why);
 	} else if (strcmp(text, "guest") == 0) {
 		share->engine.guest_ok = true;
-	} else if (strncmp(text, "guest=", 6) == 0) {
-		return config_bool(&share->engine.guest_ok, text + 6, ret_why);
-	} else if (strncmp(text, "path=", 5) == 0) {
-		return config_text(&share->path, text + 5);
-	} else if (strncmp(text, "posix=", 6) == 0) {
-		return set_posix(&share->engine.posix, text + 6, ret_why);
-	} else if (strncmp(text, "posix-like=", 11) == 0) {
-		return set_like(&share->engine.posix_like, text + 11, ret_why);
-	} else if (strncmp(text, "create-mask=", 12) == 0) {
-		return set_mode(&share->engine.create_mask, text + 12, ret_why);
-	} else if (strncmp(text, "directory-mask=", 15) == 0) {
+	} else if ((value = config_after(text, "guest=")) != NULL) {
+		return config_bool(&share->engine.guest_ok, value, ret_why);
+	} else if ((value = config_after(text, "path=")) != NULL) {
+		return config_text(&share->path, value);
+	} else if ((value = config_after(text, "posix=")) != NULL) {
+		return set_posix(&share->engine.posix, value, ret_why);
+	} else if ((value = config_after(text, "posix-like=")) != NULL) {
+		return set_like(&share->engine.posix_like, value, ret_why);
+	} else if ((value = config_after(text, "create-mask=")) != NULL) {
+		return set_mode(&share->engine.create_mask, value, ret_why);
+	} else if ((value = config_after(text, "directory-mask=")) != NULL) {
+		return set_mode(&share->engine.directory_mask, value, ret_why);
+	} else if ((value = config_after(text, "force-create-mode=")) != NULL) {
 		return set_mode(
-			&share->engine.directory_mask, text + 15, ret_why);
-	} else if (strncmp(text, "force-create-mode=", 18) == 0) {
+			&share->engine.force_create_mode, value, ret_why);
+	} else if ((value = config_after(text, "force-directory-mode=")) !=
+		   NULL) {
 		return set_mode(
-			&share->engine.force_create_mode, text + 18, ret_why);
-	} else if (strncmp(text, "force-directory-mode=", 21) == 0) {
-		return set_mode(&share->engine.force_directory_mode, text + 21,
-			ret_why);
+			&share->engine.force_directory_mode, value, ret_why);
 	} else {
 		*ret_why = "unknown option of a share";
 		return -EINVAL;

@@ -75,8 +75,8 @@ static int add_entry(
 		*ret_why = "too many entries";
 		return -E2BIG;
 	}
-	if (strncmp(value, "sha256:", 7) != 0 &&
-		strncmp(value, "issuer:", 7) != 0) {
+	if (config_after(value, "sha256:") == NULL &&
+		config_after(value, "issuer:") == NULL) {
 		*ret_why = "sha256:HEX or issuer:NAME is expected";
 		return -EINVAL;
 	}
