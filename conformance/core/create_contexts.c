@@ -352,22 +352,26 @@ static struct wire_view owner_of(struct peer *a, const char *path)
 }
 
 /* Leaves the owner these rights and those to clean up. */
-static void restrict_to(struct peer *a, const char *path, uint32_t mask)
+static void restrict_exactly(struct peer *a, const char *path, uint32_t mask)
 {
 	struct wire_view owner = owner_of(a, path);
 	struct reply *f = open_existing(a, path, READ_CONTROL | WRITE_DAC, 0);
 	need_ok(a->t, f);
-	struct reply *r = file_set_security(file_of(f),
-		DACL_SECURITY_INFORMATION,
-		dacl_of_one(a->t, owner,
-			mask | DELETE | READ_CONTROL | WRITE_DAC | SYNCHRONIZE |
-				FILE_READ_DATA | FILE_READ_ATTRIBUTES |
-				FILE_WRITE_ATTRIBUTES));
+	struct reply *r =
+		file_set_security(file_of(f), DACL_SECURITY_INFORMATION,
+			dacl_of_one(a->t, owner,
+				mask | READ_CONTROL | WRITE_DAC | SYNCHRONIZE |
+					FILE_READ_DATA | FILE_READ_ATTRIBUTES));
 	need_capability(a->t, r, r->status == STATUS_SUCCESS, "DACLs");
 	uint32_t kept = file_granted(file_of(f), owner);
 	need_capability(a->t, r, (kept & FILE_WRITE_DATA) == 0,
 		"DACLs that are kept as they were set");
 	need_ok(a->t, file_close(file_of(f)));
+}
+
+static void restrict_to(struct peer *a, const char *path, uint32_t mask)
+{
+	restrict_exactly(a, path, mask | DELETE | FILE_WRITE_ATTRIBUTES);
 }
 
 #define READING (FILE_READ_DATA | FILE_READ_EA | FILE_EXECUTE)
@@ -401,6 +405,28 @@ CONF_TEST(core, other_user_is_not_granted,
 	restrict_to(a, "x", READING);
 	check_status(t, open_existing(b, "x", FILE_READ_DATA, 0),
 		STATUS_ACCESS_DENIED, CORE_CREATE_0027);
+}
+
+static const struct {
+	const char *name;
+	uint32_t disposition;
+	enum rule_id rule;
+} overwriting_rows[] = {{"overwrite", FILE_OVERWRITE, RULE_CORE_CREATE_0066},
+	{"overwrite_if", FILE_OVERWRITE_IF, RULE_CORE_CREATE_0066},
+	{"supersede", FILE_SUPERSEDE, RULE_CORE_CREATE_0067}};
+
+CONF_TABLE(core, overwriting_is_not_granted, overwriting_rows,
+	"a file that may only be read is not overwritten by opening it",
+	RULES(CORE_CREATE_0066, CORE_CREATE_0067))
+{
+	struct peer *a = client(t);
+	make_file(a, "x");
+	restrict_exactly(a, "x", READING);
+	rule_status(t,
+		file_create(a, "x",
+			&(struct create_options){.access = FILE_READ_DATA,
+				.disposition = DISPOSITION(row->disposition)}),
+		STATUS_ACCESS_DENIED, row->rule);
 }
 
 static uint32_t access_of(struct file *f)

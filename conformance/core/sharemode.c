@@ -43,6 +43,33 @@ static void need_access(struct peer *a, uint32_t access)
 
 static const struct {
 	const char *name;
+	uint32_t disposition, shared;
+} overwriting_rows[] = {
+	{"overwrite", FILE_OVERWRITE, SHARE_READ | SHARE_DELETE},
+	{"overwrite_if", FILE_OVERWRITE_IF, SHARE_READ | SHARE_DELETE},
+	{"supersede", FILE_SUPERSEDE, SHARE_READ | SHARE_WRITE},
+};
+
+CONF_TABLE(core, overwriting_conflicts, overwriting_rows,
+	"who overwrites by opening writes, whatever he asks for",
+	RULES(CORE_SHAREMODE_0014))
+{
+	struct peer *a = client(t);
+	struct create_options wanted = claim(FILE_READ_DATA, SHARE_ALL);
+	struct reply *held;
+
+	make_file(a, "x");
+	held = open_with(a, "x", FILE_READ_DATA, row->shared);
+	need_ok(t, held);
+	wanted.disposition = DISPOSITION(row->disposition);
+	check_status(t, file_create(a, "x", &wanted), STATUS_SHARING_VIOLATION,
+		CORE_SHAREMODE_0014);
+	need_ok(t, file_close(file_of(held)));
+	check_ok(t, file_create(a, "x", &wanted), CORE_SHAREMODE_0014);
+}
+
+static const struct {
+	const char *name;
 	uint32_t held, held_share, wanted, wanted_share;
 	enum rule_id rule;
 } conflict_rows[] = {

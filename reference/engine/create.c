@@ -287,7 +287,7 @@ uint32_t create_attach(struct request *req)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	}
 	req->open = open_hold(open);
-	open->granted_access = work->granted;
+	open->granted_access = create_claims(work);
 	open->share_access = work->body.share_access;
 	open->create_options = work->options;
 	open->posix = work->posix;
@@ -306,6 +306,7 @@ uint32_t create_attach(struct request *req)
 	open->link = file_link_get(file, work->path);
 	status = open->link ? create_join(req, file)
 			    : STATUS_INSUFFICIENT_RESOURCES;
+	open->granted_access = work->granted;
 	if (status) {
 		file_link_release(open->link);
 		open->link = NULL;

@@ -85,6 +85,8 @@ uint32_t create_attach(struct request *req);
 /* create_caching.c: breaks what others hold; true: the request waits, and
  * begins anew. */
 bool create_waits(struct request *req);
+/* What share modes judge: overwriting is writing, superseding deleting. */
+uint32_t create_claims(const struct create_work *work);
 /* What it is granted, into the response and as context. */
 void create_cache(struct request *req, struct smb2_create_response *response,
 	struct wire_buf *out, size_t *last);

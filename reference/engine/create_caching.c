@@ -166,7 +166,7 @@ bool create_waits(struct request *req)
 		file_find(req->engine, req->tree->share->config.files,
 			&work->stat, work->stream ? work->name.stream : NULL);
 	const struct share_claim mine = {
-		work->granted, work->body.share_access};
+		create_claims(work), work->body.share_access};
 	struct cause cause = {
 		.step = req->wait,
 		.session = req->session,

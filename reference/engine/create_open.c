@@ -267,21 +267,43 @@ static void create_reopen(struct request *req)
 	request_submit(req, FILES_REOPEN, create_reopened);
 }
 
+uint32_t create_claims(const struct create_work *work)
+{
+	if (!work->truncate || !RULE(CORE_SHAREMODE_0014)) {
+		return work->granted;
+	}
+	return work->granted | (work->body.create_disposition == FILE_SUPERSEDE
+					       ? DELETE
+					       : FILE_WRITE_DATA);
+}
+
+/* What overwriting takes, whatever DesiredAccess says. */
+static uint32_t create_implied(const struct create_work *work)
+{
+	uint32_t base =
+		work->stream ? 0 : FILE_WRITE_EA | FILE_WRITE_ATTRIBUTES;
+
+	if (!work->truncate) {
+		return 0;
+	}
+	if (work->body.create_disposition == FILE_SUPERSEDE) {
+		return RULE(CORE_CREATE_0067) ? base | DELETE : 0;
+	}
+	return RULE(CORE_CREATE_0066) ? base | FILE_WRITE_DATA : 0;
+}
+
 /* The rights that are granted, or STATUS_ACCESS_DENIED. */
 static uint32_t create_grant(struct request *req)
 {
 	struct create_work *work = req->work;
 	uint32_t allowed = work->maximal &
 			   (req->tree->maximal_access | ACCESS_SYSTEM_SECURITY);
-	uint32_t implied = 0;
 
-	if (work->truncate) {
-		implied = work->body.create_disposition == FILE_SUPERSEDE
-				  ? DELETE
-				  : FILE_WRITE_DATA;
-	}
 	if (RULE(CORE_CREATE_0027) &&
-		((work->desired | implied) & ~allowed & ~SYNCHRONIZE)) {
+		(work->desired & ~allowed & ~SYNCHRONIZE)) {
+		return STATUS_ACCESS_DENIED;
+	}
+	if (create_implied(work) & ~allowed) {
 		return STATUS_ACCESS_DENIED;
 	}
 	if (work->posix && (work->options & FILE_DELETE_ON_CLOSE) &&
