@@ -2,6 +2,7 @@
 /* SET_INFO. Rules CORE-SETINFO, [MS-SMB2] 3.3.5.21, [MS-FSA] 2.1.5.15. */
 #include "suite/file.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define ROOM 65536u
@@ -95,6 +96,86 @@ CONF_TEST(core, basic_needs_the_right,
 		.last_write_time = SOME_TIME};
 	check_status(t, set_basic(f, &basic), STATUS_ACCESS_DENIED,
 		CORE_SETINFO_0003);
+}
+
+enum data_change { CHANGE_WRITE, CHANGE_SIZE };
+
+static const struct held_row {
+	const char *name;
+	uint64_t time;
+	enum data_change change;
+} held_rows[] = {{"set_and_written", SOME_TIME, CHANGE_WRITE},
+	{"set_and_resized", SOME_TIME, CHANGE_SIZE},
+	{"kept_and_written", UINT64_MAX, CHANGE_WRITE},
+	{"kept_and_resized", UINT64_MAX, CHANGE_SIZE}};
+
+static struct reply *set_write_time(struct file *f, uint64_t time)
+{
+	const struct file_basic_information basic = {.last_write_time = time};
+
+	return set_basic(f, &basic);
+}
+
+/* An open whose file is old, so that nobody has to wait for a clock, and that
+ * has set or kept the time. */
+static struct file *holder(struct peer *a, const struct held_row *row)
+{
+	const struct create_options existing = {
+		.disposition = DISPOSITION(FILE_OPEN)};
+	struct file *f = need_file(a, "x", NULL);
+
+	need_ok(a->t, set_write_time(f, SOME_TIME));
+	need_ok(a->t, file_close(f));
+	f = need_file(a, "x", &existing);
+	need_ok(a->t, set_write_time(f, row->time));
+	return f;
+}
+
+static struct reply *change_data(struct file *f, enum data_change change)
+{
+	static const uint8_t size[8] = {7};
+	struct reply *r = change == CHANGE_WRITE
+				  ? file_write(f, 0, "abc", 3)
+				  : set_class(f, FileEndOfFileInformation,
+					    wire_view_of(size, sizeof(size)));
+
+	need_ok(f->peer->t, r);
+	return r;
+}
+
+/* What the file has in the end: some servers tell it late. */
+static uint64_t write_time_after(struct file *f)
+{
+	struct peer *a = f->peer;
+
+	need_ok(a->t, file_close(f));
+	return file_basic(open_for(a, "x", FILE_READ_ATTRIBUTES))
+		.last_write_time;
+}
+
+CONF_TABLE(core, held_write_time, held_rows,
+	"LastWriteTime that an open has set or kept stays",
+	RULES(CORE_SETINFO_0032))
+{
+	struct peer *a = client(t);
+	struct file *f = holder(a, row);
+	struct reply *r = change_data(f, row->change);
+	check_number(t, r, write_time_after(f), SOME_TIME, "LastWriteTime",
+		CORE_SETINFO_0032);
+}
+
+CONF_TABLE(core, write_time_let_go, held_rows,
+	"after -2 a change of data sets LastWriteTime again",
+	RULES(CORE_SETINFO_0033))
+{
+	struct peer *a = client(t);
+	struct file *f = holder(a, row);
+	need_ok(t, set_write_time(f, UINT64_MAX - 1));
+	struct reply *r = change_data(f, row->change);
+	uint64_t seen = write_time_after(f);
+	check(t, r, seen > SOME_TIME, CORE_SETINFO_0033,
+		"a LastWriteTime after 0x%" PRIx64 ", saw 0x%" PRIx64,
+		(uint64_t)SOME_TIME, seen);
 }
 
 static const struct {

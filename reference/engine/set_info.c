@@ -92,6 +92,19 @@ static void set_spoil_times(struct request *req)
 	}
 }
 
+/* UserSetModificationTime in [MS-FSA]; POSIX opens know no such thing. */
+static void set_hold_write_time(struct request *req, uint64_t time)
+{
+	if (req->open->posix || time == 0) {
+		return;
+	}
+	if (time == TIME_RESUME) {
+		req->op.free_write_time = RULE(CORE_SETINFO_0033);
+	} else {
+		req->op.hold_write_time = RULE(CORE_SETINFO_0032);
+	}
+}
+
 static void set_basic_now(struct request *req, uint32_t kept)
 {
 	struct set_work *work = req->work;
@@ -122,6 +135,7 @@ static void set_basic_now(struct request *req, uint32_t kept)
 	req->op.set_attributes =
 		basic->file_attributes && RULE(CORE_SETINFO_0006);
 	req->open->set_write_time = set_time(basic->last_write_time);
+	set_hold_write_time(req, basic->last_write_time);
 	set_spoil_times(req);
 	req->op.node = req->open->node;
 	request_submit(req, FILES_SET_STAT, set_done);

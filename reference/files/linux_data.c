@@ -238,9 +238,8 @@ static int lx_copy(struct files_op *op)
 	return 0;
 }
 
-int lx_data(struct lx_share *share, struct files_op *op)
+static int lx_run_data(struct files_op *op)
 {
-	(void)share;
 	op->transferred = 0;
 	if (op->verb == FILES_WRITE && op->append) {
 		op->offset = 0;
@@ -275,4 +274,14 @@ int lx_data(struct lx_share *share, struct files_op *op)
 	default:
 		return -EOPNOTSUPP;
 	}
+}
+
+int lx_data(struct lx_share *share, struct files_op *op)
+{
+	bool reads = op->verb == FILES_READ || op->verb == FILES_RANGES ||
+		     op->verb == FILES_FLUSH;
+	int r = lx_run_data(op);
+
+	(void)share;
+	return r < 0 || reads ? r : lx_restore_write_time(op->node);
 }

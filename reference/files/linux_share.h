@@ -34,7 +34,8 @@ struct files_node {
 	char *stream; /* NULL: unnamed data */
 	uint64_t inode, device, birth;
 	mode_t mode;
-	bool posix; /* the view that it was opened with */
+	bool posix;                       /* the view that it was opened with */
+	_Atomic uint64_t held_write_time; /* FILETIME; 0 = none */
 };
 
 /* How a path is resolved. */
@@ -95,6 +96,8 @@ int lx_stat_at(int fd, const char *name, struct files_stat *ret_stat,
 	uint64_t *ret_birth);
 int lx_stat_node(struct files_node *node, struct files_stat *ret_stat);
 int lx_set_stat(struct files_node *node, const struct files_op *op);
+/* Data has changed through the node: a write time that it holds comes back. */
+int lx_restore_write_time(struct files_node *node);
 int lx_statfs(struct lx_share *share, struct files_op *op);
 
 /* linux_side.c */

@@ -263,11 +263,43 @@ static int lx_set_mode(struct files_node *node, const struct files_op *op)
 	return chmod(self, op->stat.mode & 07777) < 0 ? -errno : 0;
 }
 
+static int lx_set_times(
+	struct files_node *node, uint64_t access_time, uint64_t write_time)
+{
+	struct timespec times[2] = {
+		lx_timespec(access_time), lx_timespec(write_time)};
+	char self[32];
+
+	snprintf(self, sizeof self, "/proc/self/fd/%d", node->fd);
+	return utimensat(AT_FDCWD, self, times, 0) < 0 ? -errno : 0;
+}
+
+int lx_restore_write_time(struct files_node *node)
+{
+	uint64_t held = node->held_write_time;
+
+	if (held == 0) {
+		return 0;
+	}
+	/* Who may write may also be somebody who may not set times. */
+	const struct auth_identity *who = lx_become(node->share, NULL);
+	int r = lx_set_times(node, 0, held);
+
+	lx_become(node->share, who);
+	return r;
+}
+
+static int lx_hold_write_time(struct files_node *node)
+{
+	struct files_stat now;
+	int r = lx_stat_at(node->fd, "", &now, NULL);
+
+	node->held_write_time = r == 0 ? now.write_time : 0;
+	return r;
+}
+
 int lx_set_stat(struct files_node *node, const struct files_op *op)
 {
-	struct timespec times[2] = {lx_timespec(op->stat.access_time),
-		lx_timespec(op->stat.write_time)};
-	char self[32];
 	int r = 0;
 
 	if (op->set_owner || op->set_group) {
@@ -281,8 +313,13 @@ int lx_set_stat(struct files_node *node, const struct files_op *op)
 	}
 
 	if (op->stat.access_time || op->stat.write_time) {
-		snprintf(self, sizeof self, "/proc/self/fd/%d", node->fd);
-		r = utimensat(AT_FDCWD, self, times, 0) < 0 ? -errno : 0;
+		r = lx_set_times(
+			node, op->stat.access_time, op->stat.write_time);
+	}
+	if (r == 0 && op->hold_write_time) {
+		r = lx_hold_write_time(node);
+	} else if (op->free_write_time) {
+		node->held_write_time = 0;
 	}
 	if (r == 0 && (op->set_attributes || op->stat.create_time ||
 			      op->stat.change_time)) {

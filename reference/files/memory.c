@@ -24,7 +24,10 @@ static struct mem_data *mem_data_of(struct files_node *node)
 
 static void mem_changed(struct mem_share *share, struct files_node *node)
 {
-	node->inode->write_time = node->inode->change_time = mem_now(share);
+	node->inode->change_time = mem_now(share);
+	if (!node->holds_write_time) {
+		node->inode->write_time = node->inode->change_time;
+	}
 }
 
 static uint32_t mem_ea_size(const struct mem_inode *inode)
@@ -414,6 +417,9 @@ static int mem_set_stat(struct mem_share *share, struct files_op *op)
 	}
 	if (set->write_time) {
 		inode->write_time = set->write_time;
+	}
+	if (op->hold_write_time || op->free_write_time) {
+		op->node->holds_write_time = op->hold_write_time;
 	}
 	if (op->set_attributes) {
 		inode->dos_attributes =

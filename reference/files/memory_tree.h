@@ -65,6 +65,7 @@ struct files_node {
 	struct mem_entry *entry;   /* held; NULL: the root */
 	uint64_t cookie;           /* of the last entry that READDIR gave */
 	bool posix;                /* the view that it was opened with */
+	bool holds_write_time;
 };
 
 struct mem_share {

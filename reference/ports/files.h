@@ -184,6 +184,9 @@ struct files_op {
 	bool set_mode;          /* SET_STAT: mode, all of 07777; -EOPNOTSUPP
 				 * for a link */
 	bool set_owner, set_group; /* SET_STAT: uid, gid; before the mode */
+	bool hold_write_time;    /* SET_STAT: whatever changes data through this
+				  * node leaves the write time as it is now */
+	bool free_write_time;    /* SET_STAT: no longer */
 	bool append;             /* WRITE: behind the last byte, whatever offset
 				  * says, in one step with finding it */
 	bool replace;            /* RENAME, LINK */

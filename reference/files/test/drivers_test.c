@@ -183,6 +183,40 @@ static void test_attributes(void **state)
 	shut(w, a);
 }
 
+/* What is written through the node leaves the time alone, whether it was set
+ * or only held, until it is let go; other nodes do as always. */
+static void test_held_write_time(void **state)
+{
+	struct world *w = *state;
+	struct files_node *a = make(w, "held", FILES_FILE);
+	uint64_t old = 131000000000000000ull;
+	struct files_op *op = fresh(w, a);
+
+	op->stat.write_time = old;
+	op->hold_write_time = true;
+	assert_int_equal(run(w, FILES_SET_STAT), 0);
+	put(w, a, 0, "abc");
+	fresh(w, a)->offset = 2;
+	assert_int_equal(run(w, FILES_TRUNCATE), 0);
+	stat_of(w, a);
+	assert_int_equal(w->op.stat.write_time, old);
+	op = fresh(w, a);
+	op->free_write_time = true;
+	assert_int_equal(run(w, FILES_SET_STAT), 0);
+	put(w, a, 0, "abc");
+	stat_of(w, a);
+	assert_int_not_equal(w->op.stat.write_time, old);
+	op = fresh(w, a);
+	op->hold_write_time = true;
+	assert_int_equal(run(w, FILES_SET_STAT), 0);
+	stat_of(w, a);
+	old = w->op.stat.write_time;
+	put(w, a, 0, "abcd");
+	stat_of(w, a);
+	assert_int_equal(w->op.stat.write_time, old);
+	shut(w, a);
+}
+
 static void test_blobs(void **state)
 {
 	struct world *w = *state;
@@ -597,6 +631,7 @@ int main(void)
 		BOTH(test_holes),
 		BOTH(test_room),
 		BOTH(test_attributes),
+		BOTH(test_held_write_time),
 		BOTH(test_blobs),
 		BOTH(test_eas),
 		BOTH(test_streams),
