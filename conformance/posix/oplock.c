@@ -146,8 +146,19 @@ static struct reply *create_with(struct peer *a, const struct durable *d,
 		     : file_create(a, name, &o);
 }
 
-/* A client, and a durable POSIX open of x. */
-static struct durable need_durable(struct test *t, bool lease)
+/* The context that asks for it. */
+static struct create_context durable_request(
+	struct test *t, const struct durable *d)
+{
+	const struct smb2_create_durable_handle_request_v2 v2 = {
+		.timeout = 30000, .create_guid = d->create_guid};
+
+	return (struct create_context){text_bytes("DH2Q"),
+		encoded(t, &smb2_create_durable_handle_request_v2_type, &v2)};
+}
+
+/* A client, and a durable open of x. */
+static struct durable need_durable_of(struct test *t, bool lease, bool ordinary)
 {
 	struct durable d = {.lease = lease,
 		.create_guid = new_guid(t),
@@ -155,20 +166,21 @@ static struct durable need_durable(struct test *t, bool lease)
 		.key = new_guid(t)};
 	struct peer *a = posix_client_with(
 		t, &(struct client_options){.client_guid = &d.client_guid});
-	const struct smb2_create_durable_handle_request_v2 v2 = {
-		.timeout = 30000, .create_guid = d.create_guid};
 	struct wire_view data;
-	struct reply *r = create_with(a, &d, true, "x",
-		(struct create_context){text_bytes("DH2Q"),
-			encoded(t, &smb2_create_durable_handle_request_v2_type,
-				&v2)});
+	struct reply *r =
+		create_with(a, &d, !ordinary, "x", durable_request(t, &d));
 	need_ok(t, r);
-	need_capability(
-		t, r, created_context(r, "DH2Q", &data), "durable POSIX opens");
+	need_capability(t, r, created_context(r, "DH2Q", &data),
+		ordinary ? "durable opens" : "durable POSIX opens");
 	d.file = file_of(r);
 	need_file(a, "witness", /* free when the connection is forgotten */
 		&(struct create_options){.share = SHARE_EXACT});
 	return d;
+}
+
+static struct durable need_durable(struct test *t, bool lease)
+{
+	return need_durable_of(t, lease, false);
 }
 
 static bool again_later(const struct reply *r)
@@ -178,9 +190,9 @@ static bool again_later(const struct reply *r)
 }
 
 /* The connection is lost. When the server has noticed, another one of the
- * same client asks for the open, without the POSIX context. */
-static struct reply *reconnect(
-	struct test *t, const struct durable *d, const char *name, bool again)
+ * same client asks for the open, with or without the POSIX context. */
+static struct reply *reconnect_as(struct test *t, const struct durable *d,
+	bool posix, const char *name, bool again)
 {
 	const struct smb2_create_durable_handle_reconnect_v2 v2 = {
 		.file_id = d->file->id, .create_guid = d->create_guid};
@@ -194,11 +206,17 @@ static struct reply *reconnect(
 	while (file_create(b, "witness", NULL)->status != STATUS_SUCCESS &&
 		a_moment_later(t, since)) {
 	}
-	struct reply *r = create_with(b, d, false, name, c);
+	struct reply *r = create_with(b, d, posix, name, c);
 	while (again && again_later(r) && a_moment_later(t, since)) {
-		r = create_with(b, d, false, name, c);
+		r = create_with(b, d, posix, name, c);
 	}
 	return r;
+}
+
+static struct reply *reconnect(
+	struct test *t, const struct durable *d, const char *name, bool again)
+{
+	return reconnect_as(t, d, false, name, again);
 }
 
 CONF_TEST(posix, reconnected,
@@ -244,4 +262,65 @@ CONF_TEST(posix, unlinked_before_the_loss,
 	need(t, !posix_exists(d.file->peer, "x"), "the name is gone");
 	check_status(t, reconnect(t, &d, "x", false),
 		STATUS_OBJECT_NAME_NOT_FOUND, PSX_OPLOCK_0005);
+}
+
+/* --- with the context -------------------------------------------------------
+ */
+
+/* The CREATE request of a durable open once more, as a replay. */
+static struct reply *replay(struct peer *a, const struct durable *d)
+{
+	struct test *t = a->t;
+	const struct create_context durable = durable_request(t, d);
+	const struct create_options o = {.oplock = SMB2_OPLOCK_LEVEL_BATCH,
+		.contexts = posix_contexts(
+			t, 0644, create_contexts(t, &durable, 1))};
+	const struct smb2_create_request request = create_request(a, "x", &o);
+	struct pdu *p = pdu_build(a, &smb2_create_request_type, &request);
+
+	mutate_header(
+		p, SMB2_HEADER_F_FLAGS, xor_with(SMB2_FLAGS_REPLAY_OPERATION));
+	return pdu_call(p);
+}
+
+CONF_TEST(posix, replayed,
+	"the answer to a replayed CREATE says that the open is a POSIX open",
+	RULES(PSX_OPLOCK_0006), NEEDS(POSIX_EXTENSIONS, CREATE_CONTEXT("DH2Q")))
+{
+	struct durable d = need_durable(t, false);
+	struct reply *r = replay(d.file->peer, &d);
+	need_ok(t, r);
+	stop(t, r, posix_answered(r), PSX_OPLOCK_0006, "a POSIX context");
+	struct smb2_create_posix_response first = posix_answer(d.file->create);
+	struct smb2_create_posix_response again = posix_answer(r);
+	check_number(t, r, again.posix_mode, first.posix_mode, "POSIXMode",
+		PSX_OPLOCK_0006);
+}
+
+static const struct {
+	const char *name;
+	bool lease;
+} held_rows[] = {{"batch", false}, {"RWH", true}};
+
+CONF_TABLE(posix, reconnected_with_the_context, held_rows,
+	"the POSIX context in a reconnect is answered",
+	RULES(PSX_OPLOCK_0007, PSX_OPLOCK_0008),
+	NEEDS(POSIX_EXTENSIONS, CREATE_CONTEXT("DH2Q")))
+{
+	struct durable d = need_durable(t, row->lease);
+	struct reply *r = reconnect_as(t, &d, true, "x", true);
+	stop_ok(t, r, PSX_OPLOCK_0007);
+	check(t, r, posix_answered(r), PSX_OPLOCK_0008, "a POSIX context");
+	check_ok(t, posix_query(file_of(r)), PSX_OPLOCK_0008);
+}
+
+CONF_TEST(posix, ordinary_reconnected_with_the_context,
+	"an ordinary open stays one, and the answer says so",
+	RULES(PSX_OPLOCK_0007, PSX_OPLOCK_0009),
+	NEEDS(POSIX_EXTENSIONS, CREATE_CONTEXT("DH2Q")))
+{
+	struct durable d = need_durable_of(t, false, true);
+	struct reply *r = reconnect_as(t, &d, true, "x", true);
+	stop_ok(t, r, PSX_OPLOCK_0007);
+	check(t, r, !posix_answered(r), PSX_OPLOCK_0009, "no POSIX context");
 }

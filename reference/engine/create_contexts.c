@@ -198,12 +198,28 @@ static void context_put_maximal(
 		&smb2_create_query_maximal_access_response_type, &access);
 }
 
+/* A replay, or a reconnect: of the kind of open that is there. */
+static bool create_tells_again(const struct request *req)
+{
+	const struct create_work *work = req->work;
+	const struct durable_wish *wish = &work->contexts.durable;
+
+	if (!req->open->posix) {
+		return !RULE(PSX_OPLOCK_0009);
+	}
+	return wish->reconnect || wish->reconnect_v2 ? RULE(PSX_OPLOCK_0008)
+						     : RULE(PSX_OPLOCK_0006);
+}
+
 static bool create_tells_posix(const struct request *req)
 {
 	const struct create_work *work = req->work;
 
 	if (!work->contexts.posix) {
 		return req->conn->posix && !RULE(PSX_CREATE_0009);
+	}
+	if (work->reused) {
+		return create_tells_again(req);
 	}
 	if (work->path[0] == 0 && (work->options & FILE_DIRECTORY_FILE)) {
 		return RULE(PSX_TREE_0001);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* CREATE that takes up an open again. [MS-SMB2] 3.3.5.9.7, 3.3.5.9.12 */
+#include <string.h>
+
 #include "engine/create.h"
+#include "engine/posix.h"
 #include "ports/text.h"
 
 #define PERSISTENT SMB2_DHANDLE_FLAG_PERSISTENT
@@ -44,14 +47,16 @@ static struct open *reconnect_find(
 		       : list_first(&engine->parked, struct open, in_session);
 }
 
-static uint32_t reconnect_name(struct request *req)
+static uint32_t reconnect_name(struct request *req, bool posix)
 {
 	struct create_work *work = req->work;
 
 	if (work->body.name_length % 2) {
 		return STATUS_INVALID_PARAMETER;
 	}
-	return name_parse(work->body.name, &work->name);
+	return posix ? posix_name_parse(req, work->body.name, POSIX_NAME_OPEN,
+			       &work->name)
+		     : name_parse(work->body.name, &work->name);
 }
 
 /* Is it the name by which the open knows its file? */
@@ -59,9 +64,15 @@ static bool reconnect_named(struct request *req, const struct open *open)
 {
 	const struct create_work *work = req->work;
 	const char *stream = open->file->stream;
+	bool posix = open->posix && work->contexts.posix;
 
-	return !reconnect_name(req) &&
-	       text_equal_nocase(work->name.path, open->link->path) &&
+	if (reconnect_name(req, posix)) {
+		return false;
+	}
+	if (posix) {
+		return strcmp(work->name.path, open->link->path) == 0;
+	}
+	return text_equal_nocase(work->name.path, open->link->path) &&
 	       text_equal_nocase(work->name.stream, stream ? stream : "");
 }
 
@@ -236,7 +247,6 @@ void create_reuse(struct request *req, uint32_t action)
 	work->reused = true;
 	work->action = action;
 	work->contexts.maximal_access = false;
-	work->contexts.posix = false;
 }
 
 static void create_from_stat(struct files_op *op)
@@ -356,6 +366,10 @@ bool reconnect(struct request *req)
 	}
 	if (durable_check(wish)) {
 		return false;
+	}
+	if (work->contexts.posix && !RULE(PSX_OPLOCK_0007)) {
+		request_fail(req, STATUS_OBJECT_NAME_NOT_FOUND);
+		return true;
 	}
 	reconnect_take(req);
 	return true;

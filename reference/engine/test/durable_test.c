@@ -128,6 +128,18 @@ static int setup_alone(void **state)
 	return 0;
 }
 
+static int setup_posix(void **state)
+{
+	(void)state;
+	rig_init(&rig);
+	rig.shares[0].posix = POSIX_ON;
+	rig.offer_posix = true;
+	rig_start(&rig);
+	message.n = message.element = 0;
+	contexts_size = 0;
+	return 0;
+}
+
 static int setup(void **state)
 {
 	setup_alone(state);
@@ -144,6 +156,7 @@ static int teardown(void **state)
 }
 
 static struct smb2_create_response created;
+static bool tells_posix; /* it had a POSIX context */
 static uint32_t options; /* CreateOptions */
 static char name[2] = "x";
 
@@ -183,6 +196,9 @@ static uint32_t create_with(unsigned int i, uint8_t level, uint32_t share,
 				wire_view_of(blob->data, blob->n), &created),
 			0);
 		*ret_id = created.file_id;
+		tells_posix = memmem(created.create_contexts.p,
+			created.create_contexts.n, rig_posix_tag,
+			sizeof rig_posix_tag);
 	}
 	blob_release(blob);
 	return status;
@@ -661,6 +677,55 @@ static void test_replay(void **state)
 	assert_true(same.volatile_ != id.volatile_);
 }
 
+static void posix_context(void)
+{
+	static const uint8_t mode[4] = {0xa4, 1};
+
+	add_context(rig_posix_tag, sizeof rig_posix_tag, mode, sizeof mode);
+}
+
+/* The answer says what kind of open is there. */
+static void posix_again(bool posix)
+{
+	struct smb2_fileid id, same;
+
+	rig_enter(&rig, 0, 0x0311, "user alice");
+	durable_v2(1, 0);
+	if (posix) {
+		posix_context();
+	}
+	assert_int_equal(create(0, BATCH, &id), 0);
+	assert_int_equal(tells_posix, posix);
+	durable_v2(1, 0);
+	posix_context();
+	assert_int_equal(create_with(0, BATCH, ALL_SHARES, REPLAYED, &same), 0);
+	assert_memory_equal(&same, &id, sizeof id);
+	assert_int_equal(tells_posix, posix);
+	rig_gone(&rig, 0);
+	rig_enter(&rig, 1, 0x0311, "user alice");
+	again_v2(id, 1);
+	posix_context();
+	assert_int_equal(create(1, 0, &same), 0);
+	assert_int_equal(tells_posix, posix);
+	rig_gone(&rig, 1);
+	rig_enter(&rig, 0, 0x0311, "user alice");
+	again_v2(id, 1);
+	assert_int_equal(create(0, 0, &same), 0);
+	assert_false(tells_posix);
+}
+
+static void test_posix(void **state)
+{
+	(void)state;
+	posix_again(true);
+}
+
+static void test_not_posix(void **state)
+{
+	(void)state;
+	posix_again(false);
+}
+
 static uint32_t put_at(struct smb2_fileid id, uint16_t sequence, uint32_t flags)
 {
 	const struct smb2_write_request body = {
@@ -781,6 +846,8 @@ static void test_app_instance(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_POSIX(name) \
+	cmocka_unit_test_setup_teardown(name, setup_posix, teardown)
 
 int main(void)
 {
@@ -796,6 +863,8 @@ int main(void)
 		TEST(test_logoff_and_tree),
 		TEST(test_locks_stay),
 		TEST(test_replay_parked),
+		TEST_POSIX(test_posix),
+		TEST_POSIX(test_not_posix),
 		TEST(test_replay_of_others),
 		TEST(test_replay_acknowledged),
 		TEST(test_two_faults),
