@@ -33,9 +33,7 @@ void cache_forget(struct smb3x_file *file)
 		file->share->kept--;
 		lease_leave(file->lease);
 	}
-	free(file->file);
-	free(file->path);
-	free(file);
+	open_free(file);
 }
 
 void cache_drop(struct smb3x_file *file)
@@ -177,9 +175,8 @@ void cache_release(struct smb3x *share, const char *path)
 	pthread_mutex_unlock(&share->lock);
 }
 
-static void purge(struct smb3x *share, const char *path)
+static void purge(struct lease *lease)
 {
-	struct lease *lease = lease_find(share, path);
 	if (lease != NULL) {
 		lease_purge(lease);
 	}
@@ -187,14 +184,10 @@ static void purge(struct smb3x *share, const char *path)
 
 void cache_changed(struct smb3x *share, const char *path)
 {
-	char *parent = strndup(path, path_parent(path, strlen(path)));
 	pthread_mutex_lock(&share->lock);
-	purge(share, path);
-	if (parent != NULL) {
-		purge(share, parent);
-	}
+	purge(lease_find(share, path));
+	purge(lease_find_parent(share, path));
 	pthread_mutex_unlock(&share->lock);
-	free(parent);
 }
 
 /* What is open can be taken up again by its new name alone. */

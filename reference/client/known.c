@@ -24,15 +24,10 @@ static bool is_possible(const struct client_tree *tree)
 	       create_can_lease_directories(tree->client);
 }
 
-/* The lease of the directory that a path is in. Under the lock. */
+/* The lease held of the directory that a path is in. Under the lock. */
 static struct lease *find_parent(struct smb3x *share, const char *path)
 {
-	char *parent = strndup(path, path_parent(path, strlen(path)));
-	struct lease *lease = NULL;
-	if (parent != NULL && *path != '\0') {
-		lease = lease_find(share, parent);
-	}
-	free(parent);
+	struct lease *lease = lease_find_parent(share, path);
 	return lease != NULL && lease_has(lease, SMB2_LEASE_READ_CACHING)
 		       ? lease
 		       : NULL;

@@ -85,7 +85,7 @@ static int dial(struct lane *lane)
 void lane_part(struct lane *lane)
 {
 	struct smb3x *share = lane->share;
-	unsigned int number = (unsigned int)(lane - share->lanes);
+	unsigned int number = lane_number(lane);
 	pthread_mutex_lock(&share->lock);
 	bool first = !lane->lost;
 	lane->lost = true;
@@ -157,7 +157,7 @@ static bool is_passing(int error)
 static bool has_parted_files(const struct lane *lane)
 {
 	const struct smb3x *share = lane->share;
-	unsigned int number = (unsigned int)(lane - share->lanes);
+	unsigned int number = lane_number(lane);
 	const struct smb3x_file *file = share->files;
 	while (file != NULL && (file->lane != number || file->lost ||
 				       !file->file->grant.durable)) {

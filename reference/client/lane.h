@@ -30,6 +30,12 @@ void lane_part(struct lane *lane);
 void lane_hang_up(struct lane *lane);
 /* Reports what a call on it met; returns error. */
 int lane_judge(struct lane *lane, int error);
+/* Which of the share's it is. */
+static inline unsigned int lane_number(const struct lane *lane)
+{
+	return (unsigned int)(lane - lane->share->lanes);
+}
+
 /* The lane of a connection. */
 struct lane *lane_of(const struct client *client);
 /* There is work for whoever reads on this lane. Under the lock. */

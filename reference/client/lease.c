@@ -11,6 +11,7 @@
 
 #include "client/cache.h"
 #include "client/lane.h"
+#include "client/open.h"
 
 #define CACHED (SMB2_LEASE_READ_CACHING | SMB2_LEASE_HANDLE_CACHING)
 
@@ -29,6 +30,17 @@ struct lease *lease_find(struct smb3x *share, const char *path)
 	while (lease != NULL && strcmp(lease->path, path) != 0) {
 		lease = lease->next;
 	}
+	return lease;
+}
+
+struct lease *lease_find_parent(struct smb3x *share, const char *path)
+{
+	if (*path == '\0') {
+		return NULL;
+	}
+	char *parent = strndup(path, path_parent(path, strlen(path)));
+	struct lease *lease = parent == NULL ? NULL : lease_find(share, parent);
+	free(parent);
 	return lease;
 }
 
@@ -140,11 +152,18 @@ void lease_granted(struct lease *lease, const struct client_grant *grant)
 	lease->epoch = grant->epoch;
 }
 
+/* All leases are in lists: of a bucket each, then of those without a path. */
+#define LISTS (LEASE_BUCKETS + 1)
+
+static struct lease **list_of(struct smb3x *share, unsigned int i)
+{
+	return i < LEASE_BUCKETS ? &share->leases[i] : &share->nameless;
+}
+
 static struct lease *find_key(struct smb3x *share, const struct wire_guid *key)
 {
-	for (unsigned int i = 0; i <= LEASE_BUCKETS; i++) {
-		struct lease *lease =
-			i == LEASE_BUCKETS ? share->nameless : share->leases[i];
+	for (unsigned int i = 0; i < LISTS; i++) {
+		struct lease *lease = *list_of(share, i);
 		for (; lease != NULL; lease = lease->next) {
 			if (memcmp(&lease->key, key, sizeof(*key)) == 0) {
 				return lease;
@@ -213,7 +232,7 @@ static void break_lease(
 	}
 	if ((n->flags & SMB2_NOTIFY_BREAK_LEASE_FLAG_ACK_REQUIRED) != 0) {
 		lease->ack_due = true;
-		lease->lane = (unsigned int)(lane - share->lanes);
+		lease->lane = lane_number(lane);
 		wake_for_ack(lease);
 	}
 }
@@ -222,7 +241,7 @@ static struct smb3x_file *find_id(
 	const struct lane *lane, const struct smb2_fileid *id)
 {
 	struct smb3x_file *f = lane->share->files;
-	unsigned int number = (unsigned int)(lane - lane->share->lanes);
+	unsigned int number = lane_number(lane);
 	while (f != NULL &&
 		(f->lane != number || f->generation != lane->generation ||
 			memcmp(&f->file->id, id, sizeof(*id)) != 0)) {
@@ -318,7 +337,7 @@ struct errand {
 static bool take_file_errand(struct lane *lane, struct errand *errand)
 {
 	struct smb3x *share = lane->share;
-	unsigned int number = (unsigned int)(lane - share->lanes);
+	unsigned int number = lane_number(lane);
 	struct smb3x_file **at = &share->files;
 	for (; *at != NULL; at = &(*at)->next) {
 		struct smb3x_file *file = *at;
@@ -342,10 +361,9 @@ static bool take_file_errand(struct lane *lane, struct errand *errand)
 static bool take_lease_errand(struct lane *lane, struct errand *errand)
 {
 	struct smb3x *share = lane->share;
-	unsigned int number = (unsigned int)(lane - share->lanes);
-	for (unsigned int i = 0; i <= LEASE_BUCKETS; i++) {
-		struct lease *lease =
-			i == LEASE_BUCKETS ? share->nameless : share->leases[i];
+	unsigned int number = lane_number(lane);
+	for (unsigned int i = 0; i < LISTS; i++) {
+		struct lease *lease = *list_of(share, i);
 		for (; lease != NULL; lease = lease->next) {
 			if (lease->ack_due && lease->lane == number &&
 				lease->closing == 0) {
@@ -383,9 +401,7 @@ static void close_file(struct lane *lane, struct smb3x_file *file)
 		    &smb2_close_request_type, &request, closed, lease) < 0) {
 		closed(lease, 0);
 	}
-	free(file->file);
-	free(file->path);
-	free(file);
+	open_free(file);
 }
 
 static void acknowledge(struct lane *lane, struct lease *lease, uint32_t state)
@@ -439,9 +455,8 @@ void lease_part(struct lease *lease)
 
 void lease_finish(struct smb3x *share)
 {
-	for (unsigned int i = 0; i <= LEASE_BUCKETS; i++) {
-		struct lease **head = i == LEASE_BUCKETS ? &share->nameless
-							 : &share->leases[i];
+	for (unsigned int i = 0; i < LISTS; i++) {
+		struct lease **head = list_of(share, i);
 		while (*head != NULL) {
 			(*head)->uses = 1;
 			lease_leave(*head);

@@ -12,8 +12,6 @@
 
 #include "client/share.h"
 
-#define LEASE_BUCKETS 256 /* of struct smb3x */
-
 struct listing;
 
 struct lease {
@@ -46,6 +44,8 @@ void lease_leave(struct lease *lease);
 /* The use of a file that was counted as closing, and is closed now. */
 void lease_leave_closed(struct lease *lease);
 struct lease *lease_find(struct smb3x *share, const char *path);
+/* That of the directory which a path is in; the root is in none. */
+struct lease *lease_find_parent(struct smb3x *share, const char *path);
 /* The server means another object by the key: the path gets a new one. */
 void lease_lose_path(struct lease *lease);
 /* What a CREATE was told. */

@@ -31,15 +31,11 @@ static bool wants_lease(const struct client_tree *tree, const struct opening *o)
 void open_set_parent(
 	struct smb3x *share, const char *path, struct client_wish *wish)
 {
-	size_t n = path_parent(path, strlen(path));
-	char *parent = *path == '\0' ? NULL : strndup(path, n);
-	const struct lease *lease =
-		parent == NULL ? NULL : lease_find(share, parent);
+	const struct lease *lease = lease_find_parent(share, path);
 	if (lease != NULL && lease->v2 && lease->state != SMB2_LEASE_NONE) {
 		wish->has_parent = true;
 		wish->parent = lease->key;
 	}
-	free(parent);
 }
 
 /* A replay has the LeaseKey of the first CREATE, which nobody else may have
@@ -82,6 +78,15 @@ static int set_guid(struct opening *o, struct client_wish *wish)
 	return 0;
 }
 
+void open_free(struct smb3x_file *file)
+{
+	if (file != NULL) {
+		free(file->file);
+		free(file->path);
+		free(file);
+	}
+}
+
 static struct smb3x_file *file_create(struct client_tree *tree,
 	const char *path, const struct opening *o, const struct client_wish *w)
 {
@@ -95,7 +100,7 @@ static struct smb3x_file *file_create(struct client_tree *tree,
 	}
 	*file = (struct smb3x_file){
 		.share = lane->share,
-		.lane = (unsigned int)(lane - lane->share->lanes),
+		.lane = lane_number(lane),
 		.generation = lane->generation,
 		.flags = o->flags,
 		.path = copy,
@@ -108,7 +113,7 @@ static struct smb3x_file *file_create(struct client_tree *tree,
 	return file;
 }
 
-/* One CREATE; with *ret_lease in use if that is the file's. */
+/* One CREATE; what it opens is in the list of the share. */
 static int try_open(struct client_tree *tree, const char *path,
 	struct opening *o, const struct posix_step *step,
 	struct smb3x_file *file, struct client_wish *wish, int *ret_step)
@@ -184,10 +189,7 @@ static int open_once(struct client_tree *tree, const char *path,
 		pthread_mutex_lock(&share->lock);
 		lease_leave(lease);
 		pthread_mutex_unlock(&share->lock);
-		if (file != NULL) {
-			free(file->path);
-		}
-		free(file);
+		open_free(file);
 		return error;
 	}
 	if (o->ours) {
@@ -250,9 +252,7 @@ void open_forget(struct smb3x_file *file)
 	*at = file->next;
 	lease_leave(file->lease);
 	pthread_mutex_unlock(&share->lock);
-	free(file->file);
-	free(file->path);
-	free(file);
+	open_free(file);
 }
 
 int open_close(struct smb3x_file *file)

@@ -33,6 +33,8 @@ void open_set_parent(
 	struct smb3x *share, const char *path, struct client_wish *wish);
 /* Closes it on its lane, which is taken and connected. */
 int open_close(struct smb3x_file *file);
+/* Its memory alone; may be NULL. */
+void open_free(struct smb3x_file *file);
 /* Takes it out of the list and frees it, closed or lost. */
 void open_forget(struct smb3x_file *file);
 

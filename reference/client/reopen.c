@@ -15,7 +15,7 @@
 static struct smb3x_file *find_parted(const struct lane *lane)
 {
 	struct smb3x *share = lane->share;
-	unsigned int number = (unsigned int)(lane - share->lanes);
+	unsigned int number = lane_number(lane);
 	pthread_mutex_lock(&share->lock);
 	struct smb3x_file *file = share->files;
 	while (file != NULL && (file->lane != number || file->lost ||

@@ -263,8 +263,7 @@ static int run_once(struct smb3x *share, const char *path, unsigned int how,
 		*ret_broken = lane->client->broken;
 		if (error >= 0 && ret_where != NULL) {
 			*ret_where = (struct share_where){
-				(unsigned int)(lane - share->lanes),
-				lane->generation, found};
+				lane_number(lane), lane->generation, found};
 		}
 	}
 	lane_give_back(lane);

@@ -28,6 +28,8 @@ struct lane {
 	uint64_t session;        /* the last one, for the server to end */
 };
 
+#define LEASE_BUCKETS 256
+
 struct lease;
 
 struct smb3x {
@@ -41,11 +43,11 @@ struct smb3x {
 	pthread_cond_t changed;
 	unsigned int lane_count;
 	struct lane lanes[SHARE_LANES_MAX];
-	uint8_t guid[16];          /* ClientGuid */
-	unsigned int reconnects;   /* atomic */
-	struct smb3x_file *files;  /* open, or kept */
-	struct lease *leases[256]; /* by path */
-	struct lease *nameless;    /* of objects that lost it */
+	uint8_t guid[16];                    /* ClientGuid */
+	unsigned int reconnects;             /* atomic */
+	struct smb3x_file *files;            /* open, or kept */
+	struct lease *leases[LEASE_BUCKETS]; /* by path */
+	struct lease *nameless;              /* of objects that lost it */
 	uint64_t leases_made;
 	unsigned int refused; /* leases, in a row */
 	unsigned int kept;    /* files */
