@@ -36,24 +36,29 @@ static const char usage[] =
 	"       smb3x-check report RESULTS.json    reports of an earlier run\n"
 	"       smb3x-check diff A.json B.json     what changed\n"
 	"       smb3x-check matrix A.json...       a table of products\n"
-	"URL: smb://[DOMAIN;]USER:PASSWORD@HOST[:PORT]/SHARE (without "
-	":PASSWORD it\n"
-	"     is taken from the environment, SMB3X_PASSWORD), or smb+quic://\n"
+	"       smb3x-check clean URL RUN          removes conf-RUN-* of a "
+	"lost run\n"
+	"URL: smb://[DOMAIN;]USER:PASSWORD@HOST[:PORT]/SHARE, or smb+quic://; "
+	"without\n"
+	"     :PASSWORD it is taken from the environment, SMB3X_PASSWORD, or "
+	"asked for\n"
 	"PATTERN: an id (core/read/past_end), its beginning (core/read), a\n"
 	"         shell pattern ('core/*/bad_*') or a rule (CORE-READ-0003)\n"
 	"  --json FILE --junit FILE --tap FILE --html FILE  reports; list and\n"
 	"                       probe print JSON when --json is the last word\n"
 	"  --report DIR         results.json, index.html, evidence of "
 	"failures\n"
-	"  -j N                 tests at a time (default: two per processor, "
-	"up to 8)\n"
+	"  -j N                 tests at a time (default: four per processor, "
+	"up to 16)\n"
 	"  --seed N             order and contents (default: random, printed)\n"
 	"  --repeat N           run every test N times; FLAKY if they differ\n"
 	"  --time-scale X       multiply every waiting time\n"
 	"  --product FILE       deviations that are known and expected\n"
 	"  --product-version X  only those of them that hold for version X\n"
 	"  --products DIR       product files for \"known from\"\n"
-	"  --second-user U:P    another user, for tests that need two\n"
+	"  --second-user U:P    another user, for tests that need two (without "
+	":P\n"
+	"                       as above, SMB3X_PASSWORD2)\n"
 	"  --local-path DIR     where the share is on this machine, for tests\n"
 	"                       of what only its owner can make\n"
 	"  --tcp-port N, --quic-port N\n"
@@ -73,6 +78,15 @@ static const char usage[] =
 	"  --no-sanity          run on when a sanity test fails\n"
 	"  --no-probe           ask nothing first; no test is skipped for it\n"
 	"  -v                   one line per test\n"
+	"verdicts: PASS  WARN a SHOULD was not followed  FAIL a MUST was "
+	"broken\n"
+	"      SKIP the server has no such feature  NOVERDICT what the test "
+	"needs "
+	"was\n"
+	"      not reached  ERROR a fault of the suite; with a product file: "
+	"XFAIL as\n"
+	"      listed  CHANGED otherwise than listed  XPASS listed, but it "
+	"holds\n"
 	"exit: 0 as documented, 1 deviations, 2 tests without verdict,\n"
 	"      3 faults of the suite, 4 usage or target out of reach\n";
 
@@ -436,6 +450,33 @@ static void name_run(struct run *run)
 	}
 }
 
+/* What a run left behind that was not finished, or could not clean up. */
+static int command_clean(struct options *o)
+{
+	static struct target target;
+	struct run run = {.options = o, .target = &target};
+
+	take_url(o, &target);
+	if (o->pattern_count != 1 || strlen(o->patterns[0]) < 4 ||
+		strcspn(o->patterns[0], "*?/\\") != strlen(o->patterns[0])) {
+		refuse("clean takes a URL and what stands between conf- and "
+		       "the last - of the names",
+			NULL);
+	}
+	must_probe(&target, o);
+	snprintf(run.name, sizeof(run.name), "%.15s", o->patterns[0]);
+	text_put(&run.directories, "", 0);
+	cleanup(&run);
+	if (run.leftovers != 0) {
+		fprintf(stderr,
+			"smb3x-check: these stay:\n%sfor the reasons:\n%s",
+			run.leftover_names.p, run.leftover_reasons.p);
+	}
+	text_finish(&run.leftover_names);
+	text_finish(&run.leftover_reasons);
+	return run.leftovers != 0 ? EXIT_DEVIATES : EXIT_GOOD;
+}
+
 static int finish_run(struct run *run, const struct options *o)
 {
 	struct text json = {0};
@@ -503,6 +544,7 @@ static int command_run(struct options *o)
 	items_free(items, run.item_count);
 	text_finish(&run.directories);
 	text_finish(&run.leftover_names);
+	text_finish(&run.leftover_reasons);
 	return r;
 }
 
@@ -514,6 +556,9 @@ int check_main(int argc, char **argv, const struct check_server *server)
 	program = argv[0];
 	if (strcmp(o.command, "run") == 0) {
 		return command_run(&o);
+	}
+	if (strcmp(o.command, "clean") == 0) {
+		return command_clean(&o);
 	}
 	if (strcmp(o.command, "probe") == 0) {
 		return command_probe(&o);

@@ -3,6 +3,7 @@
  * Removes what the tests left on the share, in a child like a test, so that a
  * server which stops answering cannot stop the runner.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,31 @@
 #define DEPTH_MAX 16
 #define LISTING 65536
 #define STRAY "stray " /* a note: what was not removed */
+#define WHY "why "     /* a note: why the next one was not */
+#define PASSES 3
+#define PAUSE_MS 2000 /* between passes: opens of lost connections end */
+
+static const char *refusal; /* the newest reason why something stays */
+
+static void note_refusal(const struct reply *r)
+{
+	refusal = r->outcome == REPLY_ARRIVED  ? status_text(r->status)
+		  : r->outcome == REPLY_CLOSED ? "the connection was closed"
+					       : "no response in time";
+}
+
+/* Deletes what is open, and closes it. */
+static bool delete_open(struct file *f)
+{
+	struct reply *r = file_delete(f);
+	bool gone = r->outcome == REPLY_ARRIVED && r->status == STATUS_SUCCESS;
+
+	if (!gone) {
+		note_refusal(r);
+	}
+	file_close(f);
+	return gone;
+}
 
 static bool remove_tree(struct peer *p, const char *path, unsigned int depth);
 
@@ -106,11 +132,12 @@ static bool remove_tree(struct peer *p, const char *path, unsigned int depth)
 	struct reply *r = open_to_delete(p, path);
 	const struct smb2_create_response *opened = r->body;
 	struct file *f;
-	bool gone;
 
 	if (r->outcome != REPLY_ARRIVED || r->status != STATUS_SUCCESS ||
 		opened == NULL || r->type != &smb2_create_response_type) {
-		return r->status == STATUS_OBJECT_NAME_NOT_FOUND;
+		note_refusal(r);
+		return r->outcome == REPLY_ARRIVED &&
+		       r->status == STATUS_OBJECT_NAME_NOT_FOUND;
 	}
 	f = file_of(r);
 	if ((opened->file_attributes & FILE_ATTRIBUTE_DIRECTORY) != 0 &&
@@ -120,9 +147,7 @@ static bool remove_tree(struct peer *p, const char *path, unsigned int depth)
 	if ((opened->file_attributes & FILE_ATTRIBUTE_READONLY) != 0) {
 		make_writable(p, path);
 	}
-	gone = file_delete(f)->status == STATUS_SUCCESS;
-	file_close(f);
-	return gone;
+	return delete_open(f);
 }
 
 bool share_remove(struct peer *peer, const char *path)
@@ -198,12 +223,13 @@ static bool posix_remove(
 	struct reply *r = posix_open_to_delete(p, path);
 	const struct smb2_create_response *opened = r->body;
 	struct file *f;
-	bool gone;
 	unsigned int i;
 
 	if (r->outcome != REPLY_ARRIVED || r->status != STATUS_SUCCESS ||
 		opened == NULL || r->type != &smb2_create_response_type) {
-		return r->status == STATUS_OBJECT_NAME_NOT_FOUND;
+		note_refusal(r);
+		return r->outcome == REPLY_ARRIVED &&
+		       r->status == STATUS_OBJECT_NAME_NOT_FOUND;
 	}
 	f = file_of(r);
 	for (i = 0; i < DEPTH_MAX && depth < DEPTH_MAX &&
@@ -213,9 +239,7 @@ static bool posix_remove(
 			break;
 		}
 	}
-	gone = file_delete(f)->status == STATUS_SUCCESS;
-	file_close(f);
-	return gone;
+	return delete_open(f);
 }
 
 /* A client for what is left; NULL if the target has no extensions. */
@@ -237,6 +261,7 @@ static struct peer *posix_cleaner(struct test *t)
 struct part {
 	struct child child;
 	const struct run *run;
+	const struct text *names; /* one per line */
 	unsigned int number;
 };
 
@@ -249,7 +274,7 @@ static bool next_of_part(const struct part *part, const char **at,
 {
 	const char *end;
 
-	*at = *at == NULL ? part->run->directories.p : *at;
+	*at = *at == NULL ? part->names->p : *at;
 	while (*at != NULL && (end = strchr(*at, '\n')) != NULL) {
 		const char *name = *at;
 
@@ -262,9 +287,30 @@ static bool next_of_part(const struct part *part, const char **at,
 	return false;
 }
 
+/* A client of one part, and one with the UNIX extensions where the target has
+ * them and the first does not get on. */
+struct cleaner {
+	struct test *t;
+	struct peer *peer, *posix;
+};
+
+static bool clean(struct cleaner *c, const char *name)
+{
+	if (c->peer == NULL || c->peer->closed) { /* the server hung up */
+		c->peer = client(c->t);
+	}
+	if (share_remove(c->peer, test_text(c->t, "\\%s", name))) {
+		return true;
+	}
+	if (c->posix == NULL || c->posix->closed) {
+		c->posix = posix_cleaner(c->t);
+	}
+	return c->posix != NULL && posix_remove(c->posix, utf16(c->t, name), 0);
+}
+
 /* Something whose name begins like those of the directories. */
 static void remove_stray(
-	struct peer *p, const struct run *run, struct wire_view utf16_name)
+	struct cleaner *c, const struct part *part, struct wire_view utf16_name)
 {
 	char name[1024];
 	int n = wire_utf16_to_utf8(utf16_name, name, sizeof(name) - 2);
@@ -273,20 +319,22 @@ static void remove_stray(
 		return;
 	}
 	memcpy(name + n, "\n", 2);
-	if (strstr(run->directories.p, name) != NULL) {
+	if (part->names->p != NULL && strstr(part->names->p, name) != NULL) {
 		return; /* a directory, which some part removes */
 	}
 	name[n] = '\0';
-	if (!share_remove(p, test_text(p->t, "\\%s", name))) {
-		log_note(p->t->log, 0, STRAY "%s", name);
+	if (!clean(c, name)) {
+		log_note(c->t->log, 0, WHY "%s", refusal);
+		log_note(c->t->log, 0, STRAY "%s", name);
 	}
 }
 
 /* A request whose name was spoilt on purpose may make a file beside the
  * directory of its test. */
-static void remove_strays(struct peer *p, const struct run *run)
+static void remove_strays(struct cleaner *c, const struct part *part)
 {
-	const char *pattern = test_text(p->t, "conf-%s-*", run->name);
+	struct peer *p = client(c->t);
+	const char *pattern = test_text(c->t, "conf-%s-*", part->run->name);
 	struct file_directory_information e;
 	struct reply *r = file_create(p, "\\",
 		&(struct create_options){.access = FILE_LIST_DIRECTORY,
@@ -309,7 +357,7 @@ static void remove_strays(struct peer *p, const struct run *run)
 		list = wire_list_of(
 			&file_directory_information_type, dir_data(r));
 		while (wire_list_next(&list, &e, NULL) == 1) {
-			remove_stray(p, run, e.file_name);
+			remove_stray(c, part, e.file_name);
 		}
 	}
 	file_close(root);
@@ -318,29 +366,24 @@ static void remove_strays(struct peer *p, const struct run *run)
 static void clean_part(struct test *t, const void *row)
 {
 	const struct part *part = part_to_clean;
-	struct peer *p = client(t), *q = NULL;
+	struct cleaner c = {.t = t};
 	const char *at = NULL;
 	unsigned int index = 0;
 	struct wire_view name;
 
 	(void)row;
 	while (next_of_part(part, &at, &index, &name)) {
-		char *path = test_text(
-			t, "\\%.*s", (int)name.n, (const char *)name.p);
-		bool gone;
+		const char *text =
+			test_text(t, "%.*s", (int)name.n, (const char *)name.p);
 
-		p = p->closed ? client(t) : p; /* the server hung up */
-		gone = share_remove(p, path);
-
-		if (!gone && (q != NULL || (q = posix_cleaner(t)) != NULL)) {
-			gone = posix_remove(q, utf16(t, path + 1), 0);
-		}
-		if (gone) {
-			log_note(t->log, 0, "%s", path + 1);
+		if (clean(&c, text)) {
+			log_note(t->log, 0, "%s", text);
+		} else {
+			log_note(t->log, 0, WHY "%s", refusal);
 		}
 	}
 	if (part->number == 0) {
-		remove_strays(p, part->run);
+		remove_strays(&c, part);
 	}
 }
 
@@ -363,64 +406,64 @@ static void body(struct log *log, void *ctx)
 	test_run(&t, NULL);
 }
 
-static void left(struct run *run, struct wire_view name)
+static void left(struct run *run, struct wire_view name, const char *why)
 {
 	run->leftovers++;
 	text_put(&run->leftover_names, (const char *)name.p, name.n);
 	text_put(&run->leftover_names, "\n", 1);
+	text_add(&run->leftover_reasons, "%s\n", why);
 }
 
-/* The notes name what was removed, in the order of the directories, and at
- * the end the strays that were not. */
+/* The notes name what was removed, in the order of the directories, or why it
+ * was not, and at the end the strays that were not. */
 static void count_what_is_left(
 	const struct part *part, const struct log *log, struct run *run)
 {
+	const char *why = "the clean-up did not come to it", *at = NULL;
 	const struct record *r = NULL;
-	const char *at = NULL;
 	unsigned int index = 0;
 	struct wire_view name;
 	bool more = next_of_part(part, &at, &index, &name);
 
 	while (log != NULL && (r = log_next(log, r)) != NULL) {
 		const char *note = ((const struct record_text *)r)->text;
-		size_t stray = strlen(STRAY);
 
 		if (r->kind != RECORD_NOTE) {
 			continue;
 		}
-		if (strncmp(note, STRAY, stray) == 0) {
-			left(run, wire_view_of(
-					  note + stray, strlen(note + stray)));
-			continue;
+		if (strncmp(note, STRAY, strlen(STRAY)) == 0) {
+			note += strlen(STRAY);
+			left(run, wire_view_of(note, strlen(note)), why);
+		} else if (strncmp(note, WHY, strlen(WHY)) != 0) {
+			more = more && next_of_part(part, &at, &index, &name);
+		} else {
+			why = note + strlen(WHY);
+			if (more) {
+				left(run, name, why);
+				more = next_of_part(part, &at, &index, &name);
+			}
 		}
-		while (more && !wire_view_equal(name,
-				       wire_view_of(note, strlen(note)))) {
-			left(run, name);
-			more = next_of_part(part, &at, &index, &name);
-		}
-		more = more && next_of_part(part, &at, &index, &name);
 	}
 	while (more) {
-		left(run, name);
+		left(run, name, "the clean-up did not come to it");
 		more = next_of_part(part, &at, &index, &name);
 	}
 }
 
-void cleanup(struct run *run)
+/* Once over all names, with several clients; what is left is noted in run. */
+static void pass(struct run *run, const struct text *names)
 {
 	struct part parts[PARTS];
 	const char *at;
 	unsigned int budget = CLEANUP_BUDGET_MS, i;
 	bool started[PARTS];
 
-	if (run->directories.p == NULL) {
-		return;
-	}
-	for (at = run->directories.p; *at != '\0'; at++) {
+	for (at = names->p; at != NULL && *at != '\0'; at++) {
 		budget += *at == '\n' ? CLEANUP_EACH_MS : 0;
 	}
 	for (i = 0; i < PARTS; i++) {
-		parts[i] = (struct part){.run = run, .number = i};
+		parts[i] =
+			(struct part){.run = run, .names = names, .number = i};
 		started[i] = child_start(&parts[i].child,
 				     (unsigned int)(budget *
 						    run->options->time_scale),
@@ -435,4 +478,26 @@ void cleanup(struct run *run)
 		count_what_is_left(&parts[i], parts[i].child.log, run);
 		child_finish(&parts[i].child);
 	}
+}
+
+void cleanup(struct run *run)
+{
+	struct text names = run->directories;
+	unsigned int i;
+
+	if (names.p == NULL) {
+		return;
+	}
+	run->directories = (struct text){0};
+	pass(run, &names);
+	for (i = 1; i < PASSES && run->leftovers != 0; i++) {
+		poll(NULL, 0, PAUSE_MS);
+		text_finish(&names);
+		names = run->leftover_names;
+		run->leftovers = 0;
+		run->leftover_names = (struct text){0};
+		text_finish(&run->leftover_reasons);
+		pass(run, &names);
+	}
+	text_finish(&names);
 }

@@ -4,12 +4,16 @@
  * with its evidence, and a last line that names all states that occurred.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runner/report.h"
 
 #define GROUPS_MAX 256
 #define STEPS_SHOWN 8
+#define LEFTOVERS_SHOWN 5
+#define LACKS_MAX 128 /* different reasons; the last takes all others */
+#define LACKS_SHOWN 6
 
 struct group {
 	const char *area, *group;
@@ -245,41 +249,117 @@ static void last_line(struct text *out, const struct json *results, bool colour)
 	text_add(out, "in %.1f s, seed %s",
 		(double)json_int(results, "duration_ms") / 1000,
 		json_text(results, "seed"));
-	if (json_first(results, "leftovers") != NULL) {
-		text_add(out, ", %zu directories could not be removed",
-			json_get(results, "leftovers")->count);
-	}
 	text_add(out, "\n");
+}
+
+/* What lies on the share still, why, and how to be rid of it. */
+static void leftovers(struct text *out, const struct json *results)
+{
+	const struct json *l = json_first(results, "leftovers");
+	const char *url = json_text(json_get(results, "target"), "url");
+	const char *run = json_text(results, "run");
+	unsigned int n = 0;
+
+	if (l == NULL) {
+		return;
+	}
+	text_add(
+		out, "\nleft on the share, since they could not be removed:\n");
+	for (; l != NULL && n < LEFTOVERS_SHOWN; l = l->next, n++) {
+		text_add(out, "  %s\n", l->text);
+	}
+	if (l != NULL) {
+		text_add(out, "  and %zu more, all called conf-%s-*\n",
+			json_get(results, "leftovers")->count - n, run);
+	}
+	text_add(out, "try again later: smb3x-check clean '%s' %s\n", url, run);
+}
+
+/* Tests that did not run, by what they lack. */
+struct lack {
+	const char *reason;
+	size_t size; /* of the reason, without what was seen instead */
+	unsigned int count;
+};
+
+static void count_lack(struct lack *lacks, const char *reason)
+{
+	size_t size = strcspn(reason, ";");
+	unsigned int i;
+
+	for (i = 0; i < LACKS_MAX - 1 && lacks[i].count != 0; i++) {
+		if (lacks[i].size == size &&
+			strncmp(lacks[i].reason, reason, size) == 0) {
+			break;
+		}
+	}
+	lacks[i].reason = reason;
+	lacks[i].size = size;
+	lacks[i].count++;
+}
+
+static int by_count(const void *a, const void *b)
+{
+	const struct lack *x = a, *y = b;
+
+	return x->count < y->count ? 1 : x->count > y->count ? -1 : 0;
+}
+
+static void print_lacks(struct text *out, struct lack *lacks, const char *what)
+{
+	unsigned int i, others = 0;
+
+	qsort(lacks, LACKS_MAX, sizeof(*lacks), by_count);
+	if (lacks[0].count != 0) {
+		text_add(out, "\n%s\n", what);
+	}
+	for (i = 0; i < LACKS_MAX && lacks[i].count != 0; i++) {
+		if (i < LACKS_SHOWN) {
+			text_add(out, "%6u  %.*s\n", lacks[i].count,
+				(int)lacks[i].size, lacks[i].reason);
+		} else {
+			others += lacks[i].count;
+		}
+	}
+	if (others != 0) {
+		text_add(out, "%6u  for other reasons (-v lists them)\n",
+			others);
+	}
+}
+
+static bool is_shown(enum verdict v, const struct json *test, bool verbose)
+{
+	if (v == VERDICT_PASS) {
+		return false;
+	}
+	if (v == VERDICT_NOVERDICT) { /* not begun: there is nothing to show */
+		return verbose || json_get(test, "steps") != NULL;
+	}
+	return verbose || (v != VERDICT_SKIP && v != VERDICT_XFAIL);
 }
 
 void report_text(
 	struct text *out, const struct json *results, bool verbose, bool colour)
 {
 	const struct json *test;
-	unsigned int waiting = 0;
+	struct lack skipped[LACKS_MAX] = {0}, waiting[LACKS_MAX] = {0};
 
 	table(out, results, colour);
 	for (test = json_first(results, "tests"); test; test = test->next) {
 		enum verdict v = verdict_by_name(json_text(test, "verdict"));
 
-		if (v == VERDICT_PASS || (v == VERDICT_SKIP && !verbose) ||
-			(v == VERDICT_XFAIL && !verbose)) {
-			continue;
+		if (is_shown(v, test, verbose)) {
+			block(out, test, colour);
+		} else if (v == VERDICT_SKIP || v == VERDICT_NOVERDICT) {
+			count_lack(v == VERDICT_SKIP ? skipped : waiting,
+				json_text(test, "reason"));
 		}
-		if (v == VERDICT_NOVERDICT && !verbose &&
-			json_get(test, "steps") == NULL) {
-			waiting++; /* a sanity test failed; its block says why
-				    */
-			continue;
-		}
-		block(out, test, colour);
 	}
-	if (waiting != 0) {
-		text_add(out,
-			"\n%u tests were not run because a sanity test of their"
-			" area failed (-v lists them)\n",
-			waiting);
-	}
+	print_lacks(out, skipped,
+		"skipped, since the tests are about what is "
+		"not there:");
+	print_lacks(out, waiting, "not run, and so without verdict:");
 	idle(out, results);
+	leftovers(out, results);
 	last_line(out, results, colour);
 }

@@ -47,22 +47,36 @@ static void write_summary(struct text *out, const struct run *run)
 		verdict_exit_code(run->counts, run->options->strict));
 }
 
+/* The next line of *at, without its end; false at the end. */
+static bool next_line(const char **at, struct text *ret_line)
+{
+	const char *end = *at != NULL ? strchr(*at, '\n') : NULL;
+
+	if (end == NULL) {
+		return false;
+	}
+	text_finish(ret_line);
+	text_put(ret_line, *at, (size_t)(end - *at));
+	*at = end + 1;
+	return true;
+}
+
 static void write_leftovers(struct text *out, const struct run *run)
 {
-	const char *name = run->leftover_names.p, *end;
+	const char *names = run->leftover_names.p;
+	const char *reasons = run->leftover_reasons.p;
+	struct text name = {0}, reason = {0};
 
 	json_key(out, "leftovers");
 	json_open(out, '[');
-	while (name != NULL && (end = strchr(name, '\n')) != NULL) {
-		struct text one = {0};
-
-		text_put(&one, name, (size_t)(end - name));
+	while (next_line(&names, &name) && next_line(&reasons, &reason)) {
+		text_add(&name, " (%s)", reason.p);
 		json_item(out);
-		json_string(out, one.p);
-		text_finish(&one);
-		name = end + 1;
+		json_string(out, name.p);
 	}
 	json_close(out, ']');
+	text_finish(&name);
+	text_finish(&reason);
 }
 
 void results_write(struct text *out, const struct run *run)

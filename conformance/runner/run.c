@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,25 @@ struct slot {
 	unsigned int repetition;
 	const struct run *run;
 };
+
+/* By a signal; what goes on is ended, what has not begun does not begin. */
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+/* The second signal ends the program at once. */
+static void watch_signals(void)
+{
+	const struct sigaction once = {
+		.sa_handler = interrupt, .sa_flags = SA_RESETHAND};
+
+	sigaction(SIGINT, &once, NULL);
+	sigaction(SIGTERM, &once, NULL);
+}
 
 /* A server for each test: none can disturb another. */
 static bool apart(const struct run *run)
@@ -180,6 +200,10 @@ static int start(struct run *run, struct slot *slot, struct item *item,
 		phase_of(run, item) == PHASE_SANITY ? NULL : insane(run, item);
 	char reason[200];
 
+	if (interrupted) {
+		refuse(run, item, VERDICT_NOVERDICT, "the run was interrupted");
+		return 1;
+	}
 	if (sanity != NULL) {
 		snprintf(reason, sizeof(reason), "%.120s ended with %s",
 			sanity->id, verdict_name(sanity->verdict));
@@ -219,11 +243,12 @@ static void wait_some(struct run *run, struct slot *slots, unsigned int jobs)
 	for (i = 0; i < jobs; i++) {
 		struct slot *s = &slots[i];
 
-		if (!s->busy ||
-			(fds[i].revents == 0 && now < s->child.deadline)) {
+		if (!s->busy || (fds[i].revents == 0 && !interrupted &&
+					now < s->child.deadline)) {
 			continue;
 		}
 		s->child.end.killed = fds[i].revents == 0;
+		s->child.end.interrupted = interrupted != 0;
 		child_collect(&s->child);
 		settle(run, s);
 	}
@@ -365,11 +390,17 @@ int run_all(struct run *run)
 	shuffle(order, run->item_count, run->options->seed);
 	long_first(order, run->item_count);
 	authclient_prepare();
+	watch_signals();
 	progress_begin(run, run->item_count);
 	for (i = 0; i < PHASE_COUNT && r == 0; i++) {
 		r = run_phase(run, order, i);
 	}
 	progress_end();
+	if (interrupted) {
+		fputs("smb3x-check: interrupted; what the tests made is being "
+		      "removed\n",
+			stderr);
+	}
 	run->milliseconds = (double)(test_clock() - begin) / 1e6;
 	free(order);
 	return r;

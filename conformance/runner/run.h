@@ -68,7 +68,7 @@ struct run {
 	unsigned int counts[VERDICT_COUNT];
 	bool judged[RULE_COUNT], broken[RULE_COUNT]; /* by any test */
 	unsigned int leftovers;
-	struct text leftover_names;
+	struct text leftover_names, leftover_reasons; /* one per line */
 	double milliseconds;
 	char started[32]; /* ISO 8601 */
 };

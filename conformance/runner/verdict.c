@@ -160,8 +160,9 @@ enum verdict verdict_of(const struct log *log, const struct child_end *end,
 	}
 	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		if (order[i] == VERDICT_NOVERDICT && end->killed) {
-			snprintf(ret_reason, 200,
-				"the time budget ran out after frame %u",
+			snprintf(ret_reason, 200, "%s after frame %u",
+				end->interrupted ? "the run was interrupted"
+						 : "the time budget ran out",
 				tally.last_frame);
 			return VERDICT_NOVERDICT;
 		}

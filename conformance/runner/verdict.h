@@ -40,8 +40,9 @@ int verdict_exit_code(const unsigned int counts[VERDICT_COUNT], bool strict);
 
 /* How the child ended, besides what its log says. */
 struct child_end {
-	bool killed; /* at its deadline */
-	int signal;  /* it died of, 0 = none */
+	bool killed;      /* at its deadline, or */
+	bool interrupted; /* with the whole run */
+	int signal;       /* it died of, 0 = none */
 	int exit_code;
 };
 

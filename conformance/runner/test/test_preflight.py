@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""What a person is told whose target cannot be judged, and what is printed
-to repeat a test."""
+"""What a person is told whose target cannot be judged, what is printed to
+repeat a test, and what becomes of a run that is interrupted."""
+import json
 import os
 import pathlib
 import shlex
+import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -115,3 +118,39 @@ def test_command_that_repeats(tmp_path):
     again = check(*words[1:], SMB3X_PASSWORD="geheim")
     assert again.returncode == 4
     assert "SMB3X_PASSWORD2" in again.stderr
+
+
+def test_interrupted(tmp_path):
+    port = fake_server.start().server_address[1]
+    out = tmp_path / "r.json"
+    with subprocess.Popen(
+            [SELF, "run", f"smb://u:geheim@127.0.0.1:{port}/share", "--json",
+             out, "--no-probe", "--no-cleanup", "-j", "1",
+             "self/selftests/hangs", "self/selftests/pass"],
+            cwd=pathlib.Path(__file__).parent, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True) as run:
+        time.sleep(0.7)
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=20)
+    assert run.returncode == 2
+    assert "interrupted" in errors
+    tests = {t["id"]: t for t in json.loads(out.read_text())["tests"]}
+    hangs = tests["self/selftests/hangs"]
+    assert hangs["verdict"] == "NOVERDICT"
+    assert hangs["reason"].startswith("the run was interrupted after frame")
+
+
+def test_leftovers_and_lacks(tmp_path):
+    """What lies on the share, and what kept tests from running."""
+    port = fake_server.start().server_address[1]
+    path = tmp_path / "r.json"
+    check("run", f"smb://u:geheim@127.0.0.1:{port}/share", "--json", path,
+          "--no-probe", "--no-cleanup", "self/selftests/over_quic")
+    results = json.loads(path.read_text())
+    results["leftovers"] = [f"conf-{results['run']}-{n} (STATUS_X)"
+                            for n in range(7)]
+    path.write_text(json.dumps(results))
+    text = check("report", path).stdout
+    assert f"conf-{results['run']}-4 (STATUS_X)\n  and 2 more" in text
+    assert f"clean 'smb://u@127.0.0.1:{port}/share' {results['run']}" in text
+    assert "     1  needs QUIC to the server as well" in text
