@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 $(eval $(call library,engine,$(wildcard reference/engine/*.c)))
 
-ENGINE_RIG := reference/engine/test/rig.c
+ENGINE_RIG := reference/engine/test/rig.c reference/engine/test/late.c
 ENGINE_NEEDS := engine model files crypto ports wire rules
 
 $(eval $(call unit_test,engine_core,reference/engine/test/core_test.c $(ENGINE_RIG),$(ENGINE_NEEDS),-lgnutls -lpthread))

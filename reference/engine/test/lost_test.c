@@ -11,7 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "engine/test/rig.h"
+#include "engine/test/late.h"
 #include "ports/blob.h"
 
 #define WATCHER 0
@@ -21,79 +21,9 @@
 #define RWH (RH | SMB2_LEASE_WRITE_CACHING)
 #define ALL_ACCESS 0x001f01ffu
 
-/* Files in memory that keep one operation of a kind until they are told to go
- * on; a CLOSE that comes meanwhile ends after it, as drivers must have it. */
-struct late {
-	struct files_port port; /* first */
-	struct files_port *inner;
-	void (*done)(struct files_op *op); /* of the operation under way */
-	bool hold;
-	enum files_verb verb; /* what is kept */
-	struct files_op *held;
-	struct files_op *closes[4];
-	unsigned int close_count;
-};
-
 static struct rig rig;
-static struct late late;
 static struct rig_message message;
 static struct smb2_fileid target; /* d\x, of the actor */
-
-static void late_done(struct files_op *op)
-{
-	op->port = &late.port;
-	op->done = late.done;
-	op->done(op);
-}
-
-static void late_pass(struct files_op *op)
-{
-	late.done = op->done;
-	op->done = late_done;
-	op->port = late.inner;
-	late.inner->submit(late.inner, op);
-}
-
-static void late_submit(struct files_port *port, struct files_op *op)
-{
-	(void)port;
-	if (late.hold && op->verb == late.verb) {
-		late.hold = false;
-		late.held = op;
-	} else if (late.held && op->verb == FILES_CLOSE) {
-		assert_true(late.close_count < 4);
-		late.closes[late.close_count++] = op;
-	} else {
-		late_pass(op);
-	}
-}
-
-static void late_go(void)
-{
-	struct files_op *op = late.held;
-	unsigned int i;
-
-	assert_non_null(op);
-	late.held = NULL;
-	late_pass(op);
-	for (i = 0; i < late.close_count; i++) {
-		late_pass(late.closes[i]);
-	}
-	late.close_count = 0;
-	rig_advance(&rig, 1);
-}
-
-static void late_cancel(struct files_port *port, struct files_op *op)
-{
-	(void)port;
-	(void)op;
-}
-
-static void late_destroy(struct files_port *port)
-{
-	(void)port;
-	late.inner->destroy(late.inner);
-}
 
 /* CREATE with a lease of version 2, whose key is 16 times the byte; 0: none. */
 struct opening {
@@ -136,7 +66,6 @@ static void send_open(unsigned int i, const struct opening *o)
 	rig_add(&rig.links[i], &message, SMB2_CREATE, 0,
 		&smb2_create_request_type, &body);
 	rig_send(&rig, i, &message);
-	message.n = message.element = 0;
 }
 
 static struct smb2_fileid opened(unsigned int i, const struct opening *o)
@@ -162,15 +91,8 @@ static int setup(void **state)
 		.output_buffer_length = 4096, .completion_filter = 0xfff};
 	(void)state;
 	rig_init(&rig);
-	late = (struct late){
-		.port = {late_submit, late_cancel, late_destroy, false},
-		.inner = rig.shares[0].files};
-	rig.shares[0].files = &late.port;
-	rig_start(&rig);
-	message.n = message.element = 0;
-	rig_enter(&rig, WATCHER, 0x0300, "user alice");
-	rig.client = 2;
-	rig_enter(&rig, ACTOR, 0x0300, "user alice");
+	late_init(&rig);
+	rig_start_two(&rig);
 	opened(ACTOR, &(struct opening){.name = "d", .directory = true});
 	target = opened(ACTOR, &(struct opening){.name = "d\\x"});
 	opened(WATCHER,
@@ -181,7 +103,6 @@ static int setup(void **state)
 	rig_add(&rig.links[WATCHER], &message, SMB2_CHANGE_NOTIFY, 0,
 		&smb2_change_notify_request_type, &body);
 	rig_send(&rig, WATCHER, &message);
-	message.n = message.element = 0;
 	blob_release(rig_take(&rig, WATCHER));
 	return 0;
 }
@@ -248,7 +169,6 @@ static void send_set_info(uint8_t class, const void *p, size_t n)
 	rig_add(&rig.links[ACTOR], &message, SMB2_SET_INFO, 0,
 		&smb2_set_info_request_type, &body);
 	rig_send(&rig, ACTOR, &message);
-	message.n = message.element = 0;
 }
 
 static void send_close(void)
@@ -258,7 +178,6 @@ static void send_close(void)
 	rig_add(&rig.links[ACTOR], &message, SMB2_CLOSE, 0,
 		&smb2_close_request_type, &body);
 	rig_send(&rig, ACTOR, &message);
-	message.n = message.element = 0;
 }
 
 static void send_write(void)
@@ -269,13 +188,6 @@ static void send_write(void)
 	rig_add(&rig.links[ACTOR], &message, SMB2_WRITE, 0,
 		&smb2_write_request_type, &body);
 	rig_send(&rig, ACTOR, &message);
-	message.n = message.element = 0;
-}
-
-static void hold(enum files_verb verb)
-{
-	late.verb = verb;
-	late.hold = true;
 }
 
 /* The change goes on without its open; the watcher hears of it then. */
@@ -283,7 +195,7 @@ static void lose(bool close)
 {
 	struct told before;
 
-	assert_non_null(late.held);
+	assert_true(late_keeps());
 	if (close) {
 		send_close();
 	} else {
@@ -292,7 +204,7 @@ static void lose(bool close)
 	before = told();
 	assert_int_equal(before.key, 0);
 	assert_int_equal(before.action, 0);
-	late_go();
+	late_go(&rig);
 }
 
 static void heard(uint32_t action, const char *name)
@@ -308,7 +220,7 @@ static void send_attributes(void)
 {
 	uint8_t basic[40] = {[32] = FILE_ATTRIBUTE_HIDDEN};
 
-	hold(FILES_SET_STAT);
+	late_keep(FILES_SET_STAT);
 	send_set_info(FileBasicInformation, basic, sizeof basic);
 }
 
@@ -316,7 +228,7 @@ static void send_name(uint8_t class)
 {
 	uint8_t info[26] = {[16] = 6, [20] = 'd', [22] = '\\', [24] = 'y'};
 
-	hold(class == FileLinkInformation ? FILES_LINK : FILES_RENAME);
+	late_keep(class == FileLinkInformation ? FILES_LINK : FILES_RENAME);
 	send_set_info(class, info, sizeof info);
 }
 
@@ -344,12 +256,7 @@ static void test_failed(void **state)
 	(void)state;
 	send_attributes();
 	rig_gone(&rig, ACTOR);
-	late.held->result = -5;
-	late.held->done(late.held);
-	late.held = NULL;
-	while (late.close_count) {
-		late.inner->submit(late.inner, late.closes[--late.close_count]);
-	}
+	late_fail(&rig, -5);
 	now = told();
 	assert_int_equal(now.key, 0);
 	assert_int_equal(now.action, 0);
@@ -360,7 +267,7 @@ static void test_size(void **state)
 	static const uint8_t size[8] = {5};
 
 	(void)state;
-	hold(FILES_TRUNCATE);
+	late_keep(FILES_TRUNCATE);
 	send_set_info(FileEndOfFileInformation, size, sizeof size);
 	lose(false);
 	heard(FILE_ACTION_MODIFIED, "x");
@@ -369,7 +276,7 @@ static void test_size(void **state)
 static void test_write(void **state)
 {
 	(void)state;
-	hold(FILES_WRITE);
+	late_keep(FILES_WRITE);
 	send_write();
 	lose(false);
 	heard(FILE_ACTION_MODIFIED, "x");
@@ -394,7 +301,7 @@ static void test_link(void **state)
 static void test_created(void **state)
 {
 	(void)state;
-	hold(FILES_OPEN);
+	late_keep(FILES_OPEN);
 	send_open(ACTOR, &(struct opening){
 				 .name = "d\\new", .disposition = FILE_CREATE});
 	lose(false);
@@ -404,7 +311,7 @@ static void test_created(void **state)
 static void test_overwritten(void **state)
 {
 	(void)state;
-	hold(FILES_REOPEN);
+	late_keep(FILES_REOPEN);
 	send_open(ACTOR, &(struct opening){.name = "d\\x",
 				 .disposition = FILE_OVERWRITE});
 	lose(false);
@@ -418,11 +325,11 @@ static void test_reader(void **state)
 	struct told now;
 
 	(void)state;
-	hold(FILES_WRITE);
+	late_keep(FILES_WRITE);
 	send_write();
 	rig_gone(&rig, ACTOR);
 	opened(WATCHER, &reader);
-	late_go();
+	late_go(&rig);
 	now = told();
 
 	assert_int_equal(now.key, 2);
@@ -438,10 +345,10 @@ static void test_own_lease(void **state)
 	(void)state;
 	opened(ACTOR, &own);
 	target = opened(ACTOR, &own);
-	hold(FILES_WRITE);
+	late_keep(FILES_WRITE);
 	send_write();
 	send_close();
-	late_go();
+	late_go(&rig);
 	while ((blob = rig_take(&rig, ACTOR))) {
 		assert_int_not_equal(
 			rig_header(blob, 0).command, SMB2_OPLOCK_BREAK);

@@ -10,70 +10,16 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "engine/test/rig.h"
-
-/* Files in memory whose every file has one inode, and whose first CLOSE ends
- * when it is told to. */
-struct late {
-	struct files_port port; /* first */
-	struct files_port *inner;
-	void (*done)(struct files_op *op); /* of the operation under way */
-	struct files_op *held;
-	bool hold;
-};
+#include "engine/test/late.h"
 
 static struct rig rig;
-static struct late late;
-
-static void late_done(struct files_op *op)
-{
-	op->port = &late.port;
-	op->done = late.done;
-	if (op->verb == FILES_OPEN && !op->stat.directory) {
-		op->stat.inode = 4711;
-	}
-	op->done(op);
-}
-
-static void late_pass(struct files_op *op)
-{
-	late.done = op->done;
-	op->done = late_done;
-	op->port = late.inner;
-	late.inner->submit(late.inner, op);
-}
-
-static void late_submit(struct files_port *port, struct files_op *op)
-{
-	(void)port;
-	if (op->verb == FILES_CLOSE && late.hold) {
-		late.hold = false;
-		late.held = op;
-		return;
-	}
-	late_pass(op);
-}
-
-static void late_cancel(struct files_port *port, struct files_op *op)
-{
-	(void)port;
-	(void)op;
-}
-
-static void late_destroy(struct files_port *port)
-{
-	(void)port;
-	late.inner->destroy(late.inner);
-}
 
 static int setup(void **state)
 {
 	(void)state;
 	rig_init(&rig);
-	late = (struct late){
-		.port = {late_submit, late_cancel, late_destroy, false},
-		.inner = rig.shares[0].files};
-	rig.shares[0].files = &late.port;
+	late_init(&rig);
+	late_set_inode(4711);
 	rig_start(&rig);
 	return 0;
 }
@@ -117,12 +63,12 @@ static void test_reused_inode(void **state)
 	rig_enter(&rig, 1, 0x0300, "user alice");
 	assert_int_equal(rig_open(&rig, 0, "old", false, &old), 0);
 	delete_on_close(0, old);
-	late.hold = true;
+	late_keep(FILES_CLOSE);
 	close_file(0, old, 0xffffffff);
-	assert_non_null(late.held);
+	assert_true(late_keeps());
 	assert_int_equal(rig_open(&rig, 1, "new", false, &new), 0);
 	assert_int_equal(rig_open(&rig, 1, "new", false, &again), 0);
-	late_pass(late.held);
+	late_go(&rig);
 	close_file(1, new, 0);
 	close_file(1, again, 0);
 }
