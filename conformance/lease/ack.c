@@ -178,13 +178,7 @@ CONF_TEST(lease, on_another_connection,
 	struct peer *second = client_bind(a);
 	struct request *open = open_send(b, "x", NULL);
 
-	while (a->unsolicited == NULL && second->unsolicited == NULL) {
-		struct reply *r = peer_notification(a, 100);
-		if (r->outcome == REPLY_ARRIVED) {
-			break;
-		}
-		need(t, test_clock() < t->deadline, "a lease break");
-	}
+	need_notification(a, second);
 	check_ok(t, lease_ack_on(second, l->key, L_RH), LEASE_ACK_0009);
 	check_ok(t, peer_wait(open), LEASE_ACK_0009);
 }

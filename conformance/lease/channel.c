@@ -5,18 +5,6 @@
  */
 #include "lease/lease.h"
 
-/* The next notification on either connection; none: no verdict. */
-static struct reply *need_notification(struct peer *a, struct peer *b)
-{
-	struct test *t = a->t;
-	uint64_t deadline = test_within(t, REPLY_TIMEOUT_MS);
-
-	while (a->unsolicited == NULL && b->unsolicited == NULL) {
-		need(t, peers_pump(t, deadline), "a notification");
-	}
-	return peer_notification(a->unsolicited != NULL ? a : b, 0);
-}
-
 CONF_TEST(lease, acknowledged_elsewhere,
 	"the connection of a break ends; it is acknowledged on another",
 	RULES(LEASE_ACK_0009), NEEDS(LEASES, MULTICHANNEL))

@@ -237,6 +237,17 @@ struct reply *need_break(struct peer *peer)
 	return r;
 }
 
+struct reply *need_notification(struct peer *a, struct peer *b)
+{
+	struct test *t = a->t;
+	uint64_t deadline = test_within(t, REPLY_TIMEOUT_MS);
+
+	while (a->unsolicited == NULL && b->unsolicited == NULL) {
+		need(t, peers_pump(t, deadline), "a notification");
+	}
+	return peer_notification(a->unsolicited != NULL ? a : b, 0);
+}
+
 bool check_no_break(struct test *t, struct peer *peer, enum rule_id rule)
 {
 	return CONF_AT(t, conf_forbid_notification(t, peer, QUIET_MS, rule));

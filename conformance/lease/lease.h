@@ -122,6 +122,8 @@ bool check_break(struct test *t, struct lease *lease, uint32_t to,
 /* The next notification, which must be a lease break; another or none: no
  * verdict. The decoded body is reply->body. */
 struct reply *need_break(struct peer *peer);
+/* The next notification on either connection; none: no verdict. */
+struct reply *need_notification(struct peer *a, struct peer *b);
 /* No notification within QUIET_MS. */
 bool check_no_break(struct test *t, struct peer *peer, enum rule_id rule);
 /* A request has its interim response and no final one yet. */
