@@ -107,3 +107,33 @@ CONF_TEST(lease, deleted_on_close,
 	r = open_existing(b, "x", FILE_READ_DATA);
 	check_status(t, r, STATUS_OBJECT_NAME_NOT_FOUND, LEASE_BREAK_0017);
 }
+
+static const struct doomed_row {
+	const char *name;
+	bool at_open; /* FILE_DELETE_ON_CLOSE; otherwise by SET_INFO */
+} doomed_rows[] = {{"SET_INFO", false}, {"CREATE", true}};
+
+CONF_TABLE(lease, key_of_a_doomed_file, doomed_rows,
+	"the key of a file that is to be deleted serves others",
+	RULES(LEASE_GRANT_0012, LEASE_GRANT_0024), NEEDS(LEASES))
+{
+	struct peer *a = client(t);
+	struct lease *l = need_lease_with(a, "x",
+		&(struct lease_request){.key = new_guid(t),
+			.state = L_RWH,
+			.create = {.options = row->at_open
+						      ? FILE_DELETE_ON_CLOSE
+						      : 0}});
+
+	if (!row->at_open) {
+		need_ok(t, file_delete(l->file));
+	}
+	struct reply *r = again(l, "y");
+	check_ok(t, r, LEASE_GRANT_0024);
+	need_ok(t, file_close(l->file));
+	r = again(l, "z");
+	check_ok(t, r, LEASE_GRANT_0012);
+	need_ok(t, r);
+	check_number(
+		t, r, lease_answer(r).state, L_RWH, "state", LEASE_GRANT_0012);
+}

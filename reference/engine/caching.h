@@ -58,6 +58,11 @@ static inline bool guid_equal(
 /* Does the key name a lease of another file? file NULL: a new one. */
 bool lease_misused(struct engine_conn *conn, const struct lease_wish *wish,
 	const struct file *file);
+/* Is the file to be deleted? FileDeleteOnClose in [MS-SMB2] 3.3.1.12 */
+bool lease_doomed(const struct lease *lease);
+/* Is the key to be refused because of that? */
+bool lease_refused(struct engine_conn *conn, const struct lease_wish *wish,
+	const struct file *file);
 /* The open takes part in the lease, which may come into being or be extended;
  * NULL without memory. */
 struct lease *lease_join(struct open *open, struct engine_conn *conn,

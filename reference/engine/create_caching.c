@@ -175,7 +175,7 @@ bool create_waits(struct request *req)
 	};
 	bool conflict, gone, deletes = false;
 
-	if (lease_misused(req->conn, wish, file) ||
+	if (lease_refused(req->conn, wish, file) ||
 		create_names_differ(req, file)) {
 		create_fail(req, STATUS_INVALID_PARAMETER);
 		return true;
@@ -275,7 +275,8 @@ void create_cache(struct request *req, struct smb2_create_response *response,
 		return;
 	}
 	work->contexts.lease.allocation = work->stat.allocation;
-	/* Somebody was faster: the key is another file's by now. */
+	/* The key is another file's: one that is to be deleted, or somebody was
+	 * faster. */
 	if (!lease &&
 		!lease_misused(req->conn, &work->contexts.lease, open->file)) {
 		lease = lease_join(open, req->conn, &work->contexts.lease);

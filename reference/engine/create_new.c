@@ -445,7 +445,7 @@ void create_new(struct request *req)
 		create_fail(req, STATUS_OBJECT_NAME_NOT_FOUND);
 		return;
 	}
-	if (lease_misused(req->conn, &work->contexts.lease, NULL)) {
+	if (lease_refused(req->conn, &work->contexts.lease, NULL)) {
 		create_fail(req, STATUS_INVALID_PARAMETER);
 		return;
 	}

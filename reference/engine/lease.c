@@ -73,6 +73,26 @@ bool lease_misused(struct engine_conn *conn, const struct lease_wish *wish,
 	return lease && lease->file != file && RULE(LEASE_GRANT_0012);
 }
 
+bool lease_doomed(const struct lease *lease)
+{
+	list_each(open, &lease->opens, struct open, in_lease)
+	{
+		if (open->delete_on_close ||
+			(open->link && open->link->delete_pending)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool lease_refused(struct engine_conn *conn, const struct lease_wish *wish,
+	const struct file *file)
+{
+	return lease_misused(conn, wish, file) &&
+	       !(lease_doomed(lease_named(conn, &wish->key)) &&
+		       RULE(LEASE_GRANT_0024));
+}
+
 /* What opens outside of the lease leave to it. */
 struct lease_others {
 	enum model_others kind;

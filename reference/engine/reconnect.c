@@ -81,7 +81,7 @@ static bool reconnect_other_name(struct request *req, const struct open *open)
 	if (open->posix && !open->lease && !RULE(PSX_OPLOCK_0004)) {
 		return !reconnect_named(req, open);
 	}
-	return open->lease && !open->delete_on_close &&
+	return open->lease && !lease_doomed(open->lease) &&
 	       RULE(LEASE_RECONNECT_0012) && !reconnect_named(req, open);
 }
 

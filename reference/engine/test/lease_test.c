@@ -20,6 +20,8 @@
 
 static struct rig rig;
 static struct rig_message message;
+static char name[2] = "x";
+static uint32_t options; /* CreateOptions */
 static bool v2; /* the lease contexts are of version 2, with epoch 100 */
 
 static int setup(void **state)
@@ -28,6 +30,8 @@ static int setup(void **state)
 	rig_init(&rig);
 	rig_start_two(&rig);
 	v2 = false;
+	name[0] = 'x';
+	options = 0;
 	return 0;
 }
 
@@ -38,7 +42,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* CREATE of "x" with a lease, whose key is 16 times the byte. */
+/* CREATE of the name with a lease, whose key is 16 times the byte. */
 static void send_open(
 	unsigned int i, uint8_t key, uint32_t lease, uint32_t disposition)
 {
@@ -47,12 +51,14 @@ static void send_open(
 	struct smb2_create_request body = {
 		.requested_oplock_level = key ? SMB2_OPLOCK_LEVEL_LEASE : 0,
 		.impersonation_level = SMB2_IMPERSONATION_IMPERSONATION,
-		.desired_access = FILE_READ_DATA | FILE_WRITE_DATA,
+		.desired_access = FILE_READ_DATA | FILE_WRITE_DATA |
+				  (options ? DELETE : 0),
+		.create_options = options,
 		.share_access =
 			FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
 		.create_disposition = disposition,
 		.name_length = 2,
-		.name = wire_view_of("x", 2),
+		.name = wire_view_of(name, 2),
 	};
 
 	memset(bytes, 0, sizeof bytes);
@@ -313,6 +319,38 @@ static void test_one_lease(void **state)
 	assert_int_equal(answered(OTHER, NULL), 0);
 }
 
+/* Its key serves other files, new ones and those that are there, which get no
+ * lease; others are refused. */
+static void test_doomed(void **state)
+{
+	struct smb2_close_request close = {0};
+	struct smb2_close_response answer;
+
+	(void)state;
+	name[0] = 'y';
+	send_open(OTHER, 0, 0, FILE_OPEN_IF);
+	assert_int_equal(answered(OTHER, NULL), 0);
+	name[0] = 'x';
+	options = FILE_DELETE_ON_CLOSE;
+	close.file_id = held(RWH);
+	options = 0;
+	name[0] = 'y';
+	held(RWH);
+	name[0] = 'z';
+	held(RWH);
+	assert_int_equal(acknowledge(HOLDER, 7, R), STATUS_UNSUCCESSFUL);
+	assert_int_equal(
+		rig_call(&rig, HOLDER, SMB2_CLOSE, &smb2_close_request_type,
+			&close, &smb2_close_response_type, &answer),
+		0);
+	assert_int_equal(
+		acknowledge(HOLDER, 7, R), STATUS_OBJECT_NAME_NOT_FOUND);
+	held(RH);
+	name[0] = 'y';
+	send_open(HOLDER, 7, RH, FILE_OPEN_IF);
+	assert_int_equal(answered(HOLDER, NULL), STATUS_INVALID_PARAMETER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +373,7 @@ int main(void)
 			test_other_connection, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_one_lease, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_doomed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
