@@ -23,7 +23,6 @@
 
 #define MODE_TYPE 0x7000u /* bits of a POSIXMode: type, and permissions */
 #define MODE_PERMISSIONS 07777u
-#define SID_ROOM 68 /* bytes of the longest SID */
 
 /* A client that negotiated the extensions on the target's share. A server
  * without them: the test is skipped. */

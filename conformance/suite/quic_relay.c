@@ -34,7 +34,7 @@ struct quic_relay {
 	socklen_t client_size;
 	struct impair to_server, to_client;
 	atomic_bool stop, calm;
-	atomic_uint lose, seen;
+	atomic_uint lose;
 	struct on_its_way waiting[WAITING];
 };
 
@@ -90,7 +90,6 @@ static bool take(struct quic_relay *relay, bool to_client)
 		relay->client = from;
 		relay->client_size = size;
 	} else {
-		atomic_fetch_add(&relay->seen, 1);
 		lose = atomic_load(&relay->lose);
 		if (lose != 0) {
 			atomic_store(&relay->lose, lose - 1);
@@ -229,9 +228,4 @@ void quic_relay_calm(struct quic_relay *relay)
 void quic_relay_lose(struct quic_relay *relay, unsigned int count)
 {
 	atomic_store(&relay->lose, count);
-}
-
-unsigned int quic_relay_seen(struct quic_relay *relay)
-{
-	return atomic_load(&relay->seen);
 }

@@ -23,7 +23,5 @@ void quic_relay_stop(struct quic_relay *relay); /* accepts NULL */
 void quic_relay_calm(struct quic_relay *relay);
 /* Loses the next so many datagrams that the server sends. */
 void quic_relay_lose(struct quic_relay *relay, unsigned int count);
-/* How many of the server's datagrams have come so far. */
-unsigned int quic_relay_seen(struct quic_relay *relay);
 
 #endif

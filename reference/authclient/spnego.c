@@ -98,11 +98,6 @@ bool spnego_is_init(struct wire_view token)
 	       der_expect(&body, DER_OID, &oid) == 0 && same(oid, spnego_oid);
 }
 
-bool spnego_is_resp(struct wire_view token)
-{
-	return token.n > 0 && token.p[0] == DER_CONTEXT + 1;
-}
-
 static int decode_mechs(struct wire_view field, struct spnego_init *init)
 {
 	struct wire_view list, oid;

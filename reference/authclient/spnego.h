@@ -43,7 +43,6 @@ struct spnego_resp {
 
 /* What the token is, without looking deep. */
 bool spnego_is_init(struct wire_view token);
-bool spnego_is_resp(struct wire_view token);
 
 /* 0 or -EBADMSG. Reads NegTokenInit and NegTokenInit2. */
 int spnego_init_decode(struct wire_view token, struct spnego_init *ret_init);

@@ -192,7 +192,7 @@ int smb3x_removexattr(struct smb3x *share, const char *path, const char *name);
 /*
  * flags of open(2): O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC,
  * O_APPEND, O_NOFOLLOW, O_DIRECTORY, O_SYNC. With O_APPEND the server puts
- * every smb3x_write() at the end in one step.
+ * every smb3x_append() at the end in one step.
  */
 int smb3x_open(struct smb3x *share, const char *path, int flags, uint32_t mode,
 	struct smb3x_file **ret_file);

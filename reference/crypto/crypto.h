@@ -111,8 +111,6 @@ int crypto_seal(const struct crypto_key *key, const uint8_t nonce[16],
 int crypto_open(const struct crypto_key *key, uint8_t *message, size_t n,
 	struct wire_view *ret_plain);
 
-/* Bytes of a nonce that a cipher uses: 11, 12, or 0 for an unknown one. */
-unsigned int crypto_nonce_size(uint16_t cipher);
 /* Bytes of a cipher's key: 16, 32, or 0 for an unknown one. */
 unsigned int crypto_key_size(uint16_t cipher);
 

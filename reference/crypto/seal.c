@@ -38,11 +38,6 @@ static bool cipher_known(uint16_t cipher)
 	       cipher < sizeof(ciphers) / sizeof(ciphers[0]);
 }
 
-unsigned int crypto_nonce_size(uint16_t cipher)
-{
-	return cipher_known(cipher) ? ciphers[cipher].nonce_size : 0;
-}
-
 unsigned int crypto_key_size(uint16_t cipher)
 {
 	return cipher_known(cipher) ? ciphers[cipher].key_size : 0;

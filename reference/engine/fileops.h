@@ -146,9 +146,6 @@ void notify_deleted(struct file *file, const struct file_link *link);
 
 /* ---- information classes ---- */
 
-/* An answer of QUERY_INFO or IOCTL under construction. */
-#define INFO_PATH_ROOT "\\"
-
 /* query_info.c: what info_*.c end with. buffer n > limit: cut. */
 void query_info_reply(struct request *req, struct wire_view output,
 	size_t fixed, uint32_t limit);

@@ -16,8 +16,7 @@
 #define LIMIT_CREDITS_MAX 8192
 #define LIMIT_DIALECTS 64 /* of one NEGOTIATE */
 #define LIMIT_NEGOTIATE_CONTEXTS 32
-#define LIMIT_REQUESTS 1024 /* in flight on one connection */
-#define LIMIT_ASYNC 511     /* parked on one connection */
+#define LIMIT_ASYNC 511 /* parked on one connection */
 #define LIMIT_SESSIONS_PER_CONNECTION 64
 #define LIMIT_BINDINGS 8           /* unfinished, on one connection */
 #define LIMIT_NEGOTIATE_SECONDS 45 /* without a valid session */
@@ -25,14 +24,12 @@
 /* Sessions. */
 #define LIMIT_CHANNELS 32
 #define LIMIT_TREES 1024
-#define LIMIT_TOKEN 65535 /* bytes of one authentication token */
-#define LIMIT_LEGS 16     /* of one authentication */
+#define LIMIT_LEGS 16 /* of one authentication */
 
 /* Opens. */
 #define LIMIT_LOCKS 4096         /* byte ranges of one open */
 #define LIMIT_NOTIFY_BYTES 65536 /* of changes nobody fetched, per open */
 #define LIMIT_PATH 4096          /* bytes of UTF-8; FILES_PATH_MAX */
-#define LIMIT_NAME_UTF16 65534   /* bytes of a name in a request */
 
 /* Requests. */
 #define LIMIT_ARENA (24u * 1024 * 1024)   /* memory of one request */

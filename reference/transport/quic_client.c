@@ -380,22 +380,6 @@ static uint64_t deadline_of(int timeout_ms)
 	return now_ns() + (uint64_t)timeout_ms * 1000000u;
 }
 
-ssize_t quic_client_receive_wait(
-	struct quic_client *client, void *ret_p, size_t n, int timeout_ms)
-{
-	uint64_t deadline = deadline_of(timeout_ms);
-	ssize_t r;
-
-	while ((r = quic_client_receive(client, ret_p, n)) == -EAGAIN) {
-		int error = wait_some(client, deadline);
-
-		if (error < 0) {
-			return error;
-		}
-	}
-	return r;
-}
-
 ssize_t quic_client_send_wait(
 	struct quic_client *client, const void *p, size_t n, int timeout_ms)
 {

@@ -64,9 +64,7 @@ int quic_client_process(struct quic_client *client);
 ssize_t quic_client_receive(struct quic_client *client, void *ret_p, size_t n);
 ssize_t quic_client_send(struct quic_client *client, const void *p, size_t n);
 
-/* The same with waiting, at most timeout_ms for any progress. */
-ssize_t quic_client_receive_wait(
-	struct quic_client *client, void *ret_p, size_t n, int timeout_ms);
+/* Sends with waiting, at most timeout_ms for any progress. */
 ssize_t quic_client_send_wait(
 	struct quic_client *client, const void *p, size_t n, int timeout_ms);
 

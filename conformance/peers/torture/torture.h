@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* "nnn name: result"; the name is that of say_as(), with a printf suffix. */
+/* "nnn name: result", numbered from 001. */
 void say(const char *name, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* "ok" for 0 and more, else the name of errno. */

@@ -84,16 +84,6 @@ struct cache *cache_new(struct client *client)
 	return NULL;
 }
 
-bool cache_dirty(const struct cache *cache)
-{
-	for (unsigned int i = 0; i < CONTENTS_REGIONS; i++) {
-		if (cache->regions[i].dirty) {
-			return true;
-		}
-	}
-	return false;
-}
-
 void cache_purge(struct cache *cache)
 {
 	cache->generation++;

@@ -199,7 +199,6 @@ void cache_lost(struct client *client, struct cache *cache, unsigned int at);
 void cache_drop(struct client *client, struct cache *cache);
 /* No longer valid, but for what is kept back. */
 void cache_purge(struct cache *cache);
-bool cache_dirty(const struct cache *cache);
 /* Which may be used? */
 bool cache_serves(
 	const struct client *client, const struct cache *cache, uint32_t what);
