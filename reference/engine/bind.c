@@ -78,8 +78,7 @@ static uint32_t check_session(
 		RULE(CORE_SESSION_0023)) {
 		return STATUS_INVALID_PARAMETER;
 	}
-	if (memcmp(&conn->client_guid, &session->client_guid,
-		    sizeof(conn->client_guid))) {
+	if (!guid_equal(&conn->client_guid, &session->client_guid)) {
 		return STATUS_USER_SESSION_DELETED;
 	}
 	if (session->state == SESSION_IN_PROGRESS) {

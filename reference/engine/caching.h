@@ -26,13 +26,13 @@ struct lease_wish {
 /* Does the rule hold that a row of a table names? */
 bool model_rule(const char *id);
 
-/* Does the open have more than access to attributes? Then it sees or changes
- * what others would cache. */
+/* Of an open that neither sees nor changes what others would cache. */
+#define STAT_ACCESS \
+	(uint32_t)(FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES | SYNCHRONIZE)
+
 static inline bool open_sees_data(const struct open *open)
 {
-	return open->granted_access &
-	       ~(uint32_t)(FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES |
-			   SYNCHRONIZE);
+	return open->granted_access & ~STAT_ACCESS;
 }
 
 /* ---- lease.c ---- */
@@ -45,16 +45,6 @@ enum model_held lease_row(uint32_t state);
 uint32_t lease_bits(enum model_held held);
 struct lease *lease_find(struct engine *engine, const struct wire_guid *client,
 	const struct wire_guid *key);
-static inline bool guid_equal(
-	const struct wire_guid *a, const struct wire_guid *b)
-{
-	for (unsigned int i = 0; i < sizeof(a->b); i++) {
-		if (a->b[i] != b->b[i]) {
-			return false;
-		}
-	}
-	return true;
-}
 /* Does the key name a lease of another file? file NULL: a new one. */
 bool lease_misused(struct engine_conn *conn, const struct lease_wish *wish,
 	const struct file *file);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the core files of the engine offer one another. Command files include
- * state.h only.
+ * What the core files of the engine offer one another. Commands that concern
+ * files include state.h and fileops.h instead.
  */
 #ifndef SMB3X_ENGINE_CORE_H
 #define SMB3X_ENGINE_CORE_H
@@ -18,7 +18,6 @@
 #define DIALECT_UNKNOWN 0xffff
 #define DIALECT_WILDCARD 0x02ff
 #define NO_FILE_ID UINT64_MAX
-#define NO_SESSION_ID UINT64_MAX
 
 /* What dispatch.c knows about a command before its file runs. */
 struct command {

@@ -77,15 +77,12 @@ static bool create_conflicts(
 	return false;
 }
 
-#define STAT_OPLOCK \
-	(uint32_t)(FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES | SYNCHRONIZE)
-
 /* True: because of share modes. */
 static bool create_cause(const struct create_work *work,
 	const struct file *file, const struct share_claim *mine,
 	struct cause *cause)
 {
-	uint32_t more = work->granted & ~STAT_OPLOCK;
+	uint32_t more = work->granted & ~STAT_ACCESS;
 	bool conflict = create_conflicts(file, mine) &&
 			(!file->directory || RULE(DIRL_BREAK_0014));
 

@@ -39,7 +39,7 @@ static const char *compare(const struct engine_conn *conn,
 	if (!RULE(CORE_NEGOTIATE_0034)) {
 		return NULL;
 	}
-	if (memcmp(&info->guid, &conn->client_guid, sizeof(info->guid))) {
+	if (!guid_equal(&info->guid, &conn->client_guid)) {
 		return "validate negotiate: client GUID differs";
 	}
 	if (info->security_mode != conn->client_security_mode) {

@@ -56,8 +56,7 @@ static bool other_dialect(const struct engine_conn *conn)
 			other->dialect > SMB2_DIALECT_202 &&
 			other->dialect != conn->dialect &&
 			!list_empty(&other->channels) &&
-			!memcmp(&other->client_guid, &conn->client_guid,
-				sizeof(conn->client_guid))) {
+			guid_equal(&other->client_guid, &conn->client_guid)) {
 			return true;
 		}
 	}

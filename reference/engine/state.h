@@ -19,6 +19,8 @@
 #ifndef SMB3X_ENGINE_STATE_H
 #define SMB3X_ENGINE_STATE_H
 
+#include <string.h>
+
 #include "engine/engine.h"
 #include "engine/limits.h"
 #include "engine/list.h"
@@ -401,6 +403,12 @@ uint32_t status_of_errno(int error);
 static inline bool status_is_error(uint32_t status)
 {
 	return status >> 30 == 3;
+}
+
+static inline bool guid_equal(
+	const struct wire_guid *a, const struct wire_guid *b)
+{
+	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
 }
 
 /* One line to the log about this request. */
