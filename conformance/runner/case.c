@@ -9,6 +9,7 @@
 #include "runner/case.h"
 #include "runner/evidence.h"
 #include "runner/products.h"
+#include "runner/story.h"
 #include "suite/peer.h"
 
 #define OUTPUT_KEPT 4096
@@ -131,6 +132,29 @@ static void write_checks(struct text *out, const struct log *log, bool all)
 	json_close(out, ']');
 }
 
+static void write_step(
+	struct text *out, const struct log *log, const struct record_text *s)
+{
+	struct text said = {0};
+	uint32_t frame, status;
+
+	json_number(out, "number", s->number);
+	json_bool(out, "automatic", s->automatic);
+	if (!s->automatic || s->frame == 0) {
+		return;
+	}
+	story_request(&said, log, s->frame);
+	if (said.n != 0) {
+		json_pair(out, "said", said.p);
+	}
+	text_finish(&said);
+	status = story_answer(log, s->frame, &frame);
+	if (frame != 0) {
+		json_pair(out, "answer", status_text(status));
+		json_number(out, "answer_frame", frame);
+	}
+}
+
 static void write_texts(struct text *out, const struct log *log,
 	enum record_kind kind, const char *key)
 {
@@ -149,8 +173,7 @@ static void write_texts(struct text *out, const struct log *log,
 		json_pair(out, "text", s->text);
 		json_number(out, "frame", s->frame);
 		if (kind == RECORD_STEP) {
-			json_number(out, "number", s->number);
-			json_bool(out, "automatic", s->automatic);
+			write_step(out, log, s);
 		}
 		json_close(out, '}');
 	}

@@ -124,8 +124,8 @@ int reports_make(const struct text *json, const struct options *options)
 		fputs("smb3x-check: the results are not JSON\n", stderr);
 		return EXIT_ERROR;
 	}
-	report_text(
-		&out, results, options->verbose, isatty(STDOUT_FILENO) == 1);
+	report_text(&out, results, options->report, options->verbose,
+		isatty(STDOUT_FILENO) == 1);
 	fwrite(out.p, 1, out.n, stdout);
 	text_finish(&out);
 	if (options->report != NULL) {

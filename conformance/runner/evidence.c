@@ -161,7 +161,8 @@ static void capture(const char *path, const struct log *log, bool plain,
 	}
 }
 
-/* tshark with every key, so that one line shows the decrypted exchange. */
+/* tshark with every key that it needs, so that one line shows the decrypted
+ * exchange. */
 static void write_command(
 	struct text *out, const char *name, const struct text *keys)
 {
@@ -214,6 +215,9 @@ void evidence_write(struct text *out, const struct run *run,
 	}
 	snprintf(path, sizeof(path), "evidence/%s.json", name);
 	json_pair(out, "json", path);
+	if (!pcapng_has_plain(log)) { /* nothing to decrypt */
+		text_finish(&keys);
+	}
 	write_command(out, name, &keys);
 	json_close(out, '}');
 	text_finish(&keys);

@@ -11,7 +11,11 @@
 /* results.json of a finished run. */
 void results_write(struct text *out, const struct run *run);
 
-void report_text(struct text *out, const struct json *results, bool verbose,
+/* folder: where the report is, for commands that name its files; or NULL. */
+void report_text(struct text *out, const struct json *results,
+	const char *folder, bool verbose, bool colour);
+/* One test, with all that explains its verdict. */
+void report_block(struct text *out, const struct json *test, const char *folder,
 	bool colour);
 void report_tap(struct text *out, const struct json *results);
 void report_junit(struct text *out, const struct json *results);

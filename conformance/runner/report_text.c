@@ -119,29 +119,39 @@ static void rules_of(struct text *out, const struct json *test)
 	}
 }
 
+/* What a request said, and what it got. */
+static void story_of(struct text *out, const struct json *s)
+{
+	if (json_text(s, "said")[0] != '\0') {
+		text_add(out, ": %s", json_text(s, "said"));
+	}
+	if (json_int(s, "frame") != 0) {
+		text_add(out, " (frame %lld)", (long long)json_int(s, "frame"));
+	}
+	if (json_int(s, "answer_frame") != 0) {
+		text_add(out, " -> %s (frame %lld)", json_text(s, "answer"),
+			(long long)json_int(s, "answer_frame"));
+	}
+	text_add(out, "\n");
+}
+
 static void steps_of(struct text *out, const struct json *test)
 {
 	const struct json *steps = json_get(test, "steps"), *s;
-	unsigned int own = 0, skip, i = 0;
+	unsigned int skip, i = 0;
 	const char *label = "did";
 
-	for (s = json_first(test, "steps"); s != NULL; s = s->next) {
-		own += !json_true(s, "automatic");
-	}
+	/* the last ones, and what the test says about itself */
 	skip = steps != NULL && steps->count > STEPS_SHOWN
 		       ? (unsigned int)steps->count - STEPS_SHOWN
 		       : 0;
 	for (s = json_first(test, "steps"); s != NULL; s = s->next) {
-		if (own != 0 ? json_true(s, "automatic") : i++ < skip) {
+		if (i++ < skip && json_true(s, "automatic")) {
 			continue;
 		}
 		text_add(out, "  %-10s %lld. %s", label,
 			(long long)json_int(s, "number"), json_text(s, "text"));
-		if (json_int(s, "frame") != 0) {
-			text_add(out, " (frame %lld)",
-				(long long)json_int(s, "frame"));
-		}
-		text_add(out, "\n");
+		story_of(out, s);
 		label = "";
 	}
 }
@@ -174,7 +184,21 @@ static void checks_of(struct text *out, const struct json *test)
 	}
 }
 
-static void ending_of(struct text *out, const struct json *test)
+/* The command names files below the report; here it is to be pasted. */
+static void look(struct text *out, const char *command, const char *folder)
+{
+	static const char begin[] = "tshark -r ";
+
+	if (strncmp(command, begin, strlen(begin)) == 0 && folder != NULL) {
+		text_add(out, "  look       %s%s/%s\n", begin, folder,
+			command + strlen(begin));
+	} else {
+		text_add(out, "  look       %s\n", command);
+	}
+}
+
+static void ending_of(
+	struct text *out, const struct json *test, const char *folder)
 {
 	const struct json *k, *files = json_get(test, "files");
 	const struct json *d = json_get(test, "deviation");
@@ -192,27 +216,28 @@ static void ending_of(struct text *out, const struct json *test)
 	}
 	text_add(out, "  reproduce  %s\n", json_text(test, "reproduce"));
 	if (files != NULL) {
-		text_add(out, "  look       %s\n", json_text(files, "tshark"));
+		look(out, json_text(files, "tshark"), folder);
 	}
 	if (json_text(test, "output")[0] != '\0') {
 		text_add(out, "  output     %s\n", json_text(test, "output"));
 	}
 }
 
-static void block(struct text *out, const struct json *test, bool colour)
+void report_block(struct text *out, const struct json *test, const char *folder,
+	bool colour)
 {
 	enum verdict v = verdict_by_name(json_text(test, "verdict"));
 
 	text_add(out, "\n%s%s%s %s\n  %s\n", colour_of(v, colour),
 		json_text(test, "verdict"), colour ? "\033[0m" : "",
 		json_text(test, "id"), json_text(test, "title"));
-	if (v == VERDICT_SKIP || v == VERDICT_NOVERDICT || v == VERDICT_ERROR) {
+	if (v != VERDICT_FAIL && v != VERDICT_WARN && v != VERDICT_XFAIL) {
 		text_add(out, "  because    %s\n", json_text(test, "reason"));
 	}
 	rules_of(out, test);
 	steps_of(out, test);
 	checks_of(out, test);
-	ending_of(out, test);
+	ending_of(out, test, folder);
 }
 
 static void idle(struct text *out, const struct json *results)
@@ -338,8 +363,8 @@ static bool is_shown(enum verdict v, const struct json *test, bool verbose)
 	return verbose || (v != VERDICT_SKIP && v != VERDICT_XFAIL);
 }
 
-void report_text(
-	struct text *out, const struct json *results, bool verbose, bool colour)
+void report_text(struct text *out, const struct json *results,
+	const char *folder, bool verbose, bool colour)
 {
 	const struct json *test;
 	struct lack skipped[LACKS_MAX] = {0}, waiting[LACKS_MAX] = {0};
@@ -349,7 +374,7 @@ void report_text(
 		enum verdict v = verdict_by_name(json_text(test, "verdict"));
 
 		if (is_shown(v, test, verbose)) {
-			block(out, test, colour);
+			report_block(out, test, folder, colour);
 		} else if (v == VERDICT_SKIP || v == VERDICT_NOVERDICT) {
 			count_lack(v == VERDICT_SKIP ? skipped : waiting,
 				json_text(test, "reason"));

@@ -110,8 +110,9 @@ static enum verdict say(
 	char reason[200], enum verdict v, const struct record_check *c)
 {
 	if (c->kind == CHECK_RULE && c->rule < RULE_COUNT) {
-		snprintf(reason, 200, "%s: expected %.70s, saw %.70s",
-			rule_table[c->rule].id, c->expected, c->seen);
+		snprintf(reason, 200, "%s: %.45s%sexpected %.55s, saw %.55s",
+			rule_table[c->rule].id, c->field,
+			c->field[0] != '\0' ? ": " : "", c->expected, c->seen);
 	} else if (c->kind == CHECK_SUITE) {
 		snprintf(reason, 200, "%.190s", c->seen);
 	} else if (strcmp(c->seen, "no") == 0) {

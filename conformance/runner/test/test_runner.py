@@ -123,6 +123,10 @@ def test_steps_and_observations(run):
     steps = run.tests["fail"]["steps"]
     assert [s["text"] for s in steps] == [
         "A: NEGOTIATE", "ask", "A: FLUSH", "A: ECHO"]
+    assert "Dialects 0x" in steps[0]["said"]
+    for step in steps[0], steps[2], steps[3]:
+        assert step["answer"].startswith("STATUS_")
+        assert step["answer_frame"] > step["frame"]
     assert run.tests["pass"]["observations"][0]["name"] == "variant"
 
 
@@ -196,6 +200,12 @@ def test_junit(run):
     assert cases["killed"].find("error") is not None
     assert cases["skip"].find("skipped") is not None
     assert cases["pass"].find("failure") is None
+    told = cases["fail"].find("failure").text
+    steps = run.tests["fail"]["steps"]
+    assert "rule       CORE-" in told and "expected   Status = " in told
+    assert "FLUSH" in told or steps[0]["text"] in told
+    assert "seen       " in told and "frame " in told and "byte 0x8" in told
+    assert "reproduce  " in told
     for kind, attribute in (("failure", "failures"), ("error", "errors"),
                             ("skipped", "skipped")):
         found = len(suite.findall(f"testcase/{kind}"))
@@ -204,7 +214,7 @@ def test_junit(run):
 
 def test_tap(run):
     lines = (run.folder / "results.tap").read_text().splitlines()
-    assert lines[0] == "TAP version 14"
+    assert lines[0] == "TAP version 13"
     assert lines[1] == f"1..{len(run.tests)}"
     points = [l for l in lines if re.match(r"(not )?ok \d+ - ", l)]
     assert len(points) == len(run.tests)
