@@ -194,8 +194,19 @@ CONF_TABLE(lease, allocation, read_rows,
 /* --- names -----------------------------------------------------------------
  */
 
-static const struct break_row name_rows[] = {
-	ROW(RH, RENAME), ROW(RH, DELETE), ROW(RH, LINK)};
+static const struct break_row name_rows[] = {ROW(R, RENAME), ROW(R, DELETE),
+	ROW(R, LINK), ROW(RW, LINK), ROW(RH, RENAME), ROW(RH, DELETE),
+	ROW(RH, LINK), ROW(RWH, LINK)};
+
+/* Of those that change names only a link can be made through an open that
+ * leaves W to others. */
+static struct file *open_for(struct peer *b, const struct break_row *row)
+{
+	bool link = row->reason == MODEL_LEASE_REASON_LINK;
+
+	return need_file(b, "x",
+		&(struct create_options){.access = link ? STAT_ACCESS : 0});
+}
 
 static struct request *rename_or_delete(
 	struct file *f, enum model_lease_reason reason)
@@ -215,7 +226,8 @@ static struct request *rename_or_delete(
 
 CONF_TABLE(lease, name, name_rows,
 	"what a change of the name by somebody else breaks",
-	RULES(LEASE_BREAK_0016, LEASE_BREAK_0017, LEASE_BREAK_0018),
+	RULES(LEASE_BREAK_0016, LEASE_BREAK_0017, LEASE_BREAK_0018,
+		LEASE_BREAK_0042),
 	NEEDS(LEASES))
 {
 	struct peer *a = client(t), *b = client(t);
@@ -224,10 +236,12 @@ CONF_TABLE(lease, name, name_rows,
 
 	shared_file(b);
 	struct lease *l = need_lease(a, "x", held_bits(row->held));
-	struct file *f = need_file(b, "x", NULL);
+	struct file *f = open_for(b, row);
 	struct request *request = rename_or_delete(f, row->reason);
-	if (check_break(t, l, held_bits(m->to), BREAK_ACK,
-		    rule_named(t, m->rule))) {
+	if (m->to == m->held) {
+		check_no_break(t, a, rule_named(t, m->rule));
+	} else if (check_break(t, l, held_bits(m->to), BREAK_ACK,
+			   rule_named(t, m->rule))) {
 		settle(b);
 		need_ok(t, lease_ack(l, held_bits(m->to)));
 	}

@@ -110,7 +110,8 @@ struct break_row {
 static const struct break_row open_rows[] = {ROW(II, STAT_OPEN),
 	ROW(EXCLUSIVE, STAT_OPEN), ROW(BATCH, STAT_OPEN), ROW(EXCLUSIVE, OPEN),
 	ROW(BATCH, OPEN), ROW(EXCLUSIVE, SHARING), ROW(BATCH, SHARING),
-	ROW(II, OVERWRITE), ROW(EXCLUSIVE, OVERWRITE), ROW(BATCH, OVERWRITE)};
+	ROW(II, OPEN), ROW(II, SHARING), ROW(II, OVERWRITE),
+	ROW(EXCLUSIVE, OVERWRITE), ROW(BATCH, OVERWRITE)};
 
 static struct create_options opener(enum model_oplock_reason reason)
 {
@@ -127,7 +128,7 @@ static struct create_options opener(enum model_oplock_reason reason)
 CONF_TABLE(lease, open, open_rows, "what an open by somebody else breaks",
 	RULES(LEASE_OPLOCK_0008, LEASE_OPLOCK_0009, LEASE_OPLOCK_0010,
 		LEASE_OPLOCK_0011, LEASE_OPLOCK_0013, LEASE_OPLOCK_0014,
-		LEASE_OPLOCK_0015, LEASE_OPLOCK_0021))
+		LEASE_OPLOCK_0015, LEASE_OPLOCK_0021, LEASE_OPLOCK_0031))
 {
 	struct peer *a = client(t), *b = client(t);
 	const struct model_oplock_break *m =
@@ -157,6 +158,41 @@ CONF_TABLE(lease, open, open_rows, "what an open by somebody else breaks",
 			sharing ? STATUS_SHARING_VIOLATION : STATUS_SUCCESS,
 			sharing ? rule : RULE_LEASE_OPLOCK_0015);
 	}
+}
+
+static const struct name_row {
+	const char *name;
+	enum model_oplock held;
+	bool link; /* through an open that leaves the oplock alone */
+} name_rows[] = {{"II_RENAME", MODEL_OPLOCK_II, false},
+	{"II_LINK", MODEL_OPLOCK_II, true},
+	{"EXCLUSIVE_LINK", MODEL_OPLOCK_EXCLUSIVE, true},
+	{"BATCH_LINK", MODEL_OPLOCK_BATCH, true}};
+
+CONF_TABLE(lease, another_name, name_rows,
+	"what another name of the file breaks",
+	RULES(LEASE_OPLOCK_0028, LEASE_OPLOCK_0030))
+{
+	struct peer *a = client(t), *b = client(t);
+	const struct model_oplock_break *m =
+		model_oplock_break(row->held, MODEL_OPLOCK_REASON_RENAME);
+	enum rule_id rule = rule_named(t, m->rule);
+	struct create_options o = opener(MODEL_OPLOCK_REASON_STAT_OPEN);
+	struct file *f = need_oplock(a, "x", oplock_level(row->held), NULL);
+	struct file *by = need_file(b, "x", row->link ? &o : NULL);
+	struct request *name =
+		row->link ? hard_link_send(by, "y") : rename_send(by, "y");
+
+	if (m->to == m->held) {
+		check_no_break(t, a, rule);
+	} else if (check_oplock_break(t, f, oplock_level(m->to), rule)) {
+		settle(b);
+		need_ok(t, oplock_ack(f, oplock_level(m->to)));
+	}
+	struct reply *r = peer_wait(name);
+	need_capability(
+		t, r, !row->link || r->status == STATUS_SUCCESS, "hard links");
+	need_ok(t, r);
 }
 
 static const struct {
