@@ -56,6 +56,7 @@ BUILD_HTML = ruby spec/ext/build-html.rb $(1) spec/theme \
   $(OUT)/trace.json $(OUT)/requirements.json $(DOC_WIRE) $(DOC_FILES)
 
 $(DOC_WIRE)/stamp: $(wildcard spec/wire/*.yaml tools/wiregen/*.py) \
+  $(SPEC_SOURCES) \
   spec/ext/wire-docs spec/ext/wire-examples spec/ext/key-examples \
   $(wildcard spec/*/examples.yaml captures/foreign/*.kdf.txt) \
   $(wildcard spec/model/*.yaml) \

@@ -140,6 +140,8 @@ module Smb3x
 
     def self.lines(document, name)
       path = File.join(document.attr('wire-dir', ''), "#{name}.adoc")
+      paper = path.sub(/\.adoc\z/, '-paper.adoc')
+      path = paper if document.backend == 'pdf' && File.exist?(paper)
       unless File.exist?(path)
         return ["NOTE: The layout #{name} is made by the build (`make docs`)."]
       end
