@@ -316,7 +316,7 @@ static uint32_t create_grant(struct request *req)
 		work->granted |= allowed & ~ACCESS_SYSTEM_SECURITY;
 		if (work->stat.dos_attributes & FILE_ATTRIBUTE_READONLY &&
 			!work->stat.directory) {
-			work->granted &= ~CREATE_WRITES;
+			work->granted &= ~(CREATE_WRITES | FILE_DELETE_CHILD);
 		}
 	}
 	return STATUS_SUCCESS;
