@@ -48,18 +48,6 @@ const struct auth_identity *lx_become(
 	return before;
 }
 
-const char *lx_text(struct files_op *op, size_t *used, const void *p, size_t n)
-{
-	char *at = op->text + *used;
-
-	if (op->text_cap - *used < n) {
-		return NULL;
-	}
-	memcpy(at, p, n);
-	*used += n;
-	return at;
-}
-
 void lx_node_destroy(struct files_node *node)
 {
 	struct lx_share *share = node->share;
@@ -519,7 +507,7 @@ static int lx_readdir(struct files_op *op)
 		if (!lx_shown(node, entry->d_name)) {
 			continue;
 		}
-		to->name = lx_text(
+		to->name = files_text(
 			op, &used, entry->d_name, strlen(entry->d_name) + 1);
 		if (!to->name) {
 			seekdir(node->dir, at);
@@ -531,16 +519,6 @@ static int lx_readdir(struct files_op *op)
 		}
 	}
 	return r;
-}
-
-static bool lx_changes(enum files_verb verb)
-{
-	return verb == FILES_WRITE || verb == FILES_SET_STAT ||
-	       verb == FILES_TRUNCATE || verb == FILES_ZERO ||
-	       verb == FILES_COPY || verb == FILES_RENAME ||
-	       verb == FILES_LINK || verb == FILES_UNLINK ||
-	       verb == FILES_SET_BLOB || verb == FILES_SET_EA ||
-	       verb == FILES_ALLOCATE;
 }
 
 static int lx_verb(struct lx_share *share, struct files_op *op)
@@ -587,7 +565,7 @@ static int lx_verb(struct lx_share *share, struct files_op *op)
 
 static void lx_run(struct lx_share *share, struct files_op *op)
 {
-	if (share->port.read_only && lx_changes(op->verb)) {
+	if (share->port.read_only && files_changes(op->verb)) {
 		op->result = -EROFS;
 		return;
 	}

@@ -128,7 +128,4 @@ void lx_side_remove(struct files_node *node);
 
 int lx_data(struct lx_share *share, struct files_op *op);
 
-/* Copies text behind what a batch holds; NULL = it is used up. */
-const char *lx_text(struct files_op *op, size_t *used, const void *p, size_t n);
-
 #endif

@@ -352,8 +352,8 @@ static bool lx_ea_fill(struct lx_ea_walk *walk, const char *name, int n)
 		return false;
 	}
 	to = &op->entries[op->entry_count];
-	to->name = lx_text(op, &walk->used, name, strlen(name) + 1);
-	value = to->name ? lx_text(op, &walk->used, walk->value, n) : NULL;
+	to->name = files_text(op, &walk->used, name, strlen(name) + 1);
+	value = to->name ? files_text(op, &walk->used, walk->value, n) : NULL;
 	if (!value) {
 		return false;
 	}
@@ -570,7 +570,7 @@ static bool lx_stream_entry(
 		return true;
 	}
 	to = &op->entries[op->entry_count];
-	to->name = lx_text(op, &walk->used, name, strlen(name) + 1);
+	to->name = files_text(op, &walk->used, name, strlen(name) + 1);
 	if (!to->name) {
 		return false;
 	}

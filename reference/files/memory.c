@@ -456,20 +456,6 @@ static int mem_copy(struct mem_share *share, struct files_op *op)
 	return r;
 }
 
-/* Copies text behind what the batch holds; NULL = it is used up. */
-static const char *mem_text(
-	struct files_op *op, size_t *used, const void *p, size_t n)
-{
-	char *at = op->text + *used;
-
-	if (op->text_cap - *used < n) {
-		return NULL;
-	}
-	memcpy(at, p, n);
-	*used += n;
-	return at;
-}
-
 static int mem_readdir(struct mem_share *share, struct files_op *op)
 {
 	struct files_node *node = op->node;
@@ -493,7 +479,7 @@ static int mem_readdir(struct mem_share *share, struct files_op *op)
 		if (op->entry_count == op->entry_cap) {
 			break;
 		}
-		to->name = mem_text(
+		to->name = files_text(
 			op, &used, entry->name, strlen(entry->name) + 1);
 		if (!to->name) {
 			break;
@@ -518,7 +504,7 @@ static int mem_streams(struct mem_share *share, struct files_op *op)
 		if (op->entry_count == op->entry_cap) {
 			break;
 		}
-		to->name = mem_text(
+		to->name = files_text(
 			op, &used, stream->name, strlen(stream->name) + 1);
 		if (!to->name) {
 			break;
@@ -543,8 +529,9 @@ static int mem_get_ea(struct files_op *op)
 		if (op->entry_count == op->entry_cap) {
 			break;
 		}
-		to->name = mem_text(op, &used, ea->name, strlen(ea->name) + 1);
-		value = mem_text(op, &used, ea->value.p, ea->value.n);
+		to->name =
+			files_text(op, &used, ea->name, strlen(ea->name) + 1);
+		value = files_text(op, &used, ea->value.p, ea->value.n);
 		if (!to->name || !value) {
 			break;
 		}
@@ -670,21 +657,11 @@ static int mem_run(struct mem_share *share, struct files_op *op)
 	}
 }
 
-static bool mem_changes(enum files_verb verb)
-{
-	return verb == FILES_WRITE || verb == FILES_SET_STAT ||
-	       verb == FILES_TRUNCATE || verb == FILES_ZERO ||
-	       verb == FILES_COPY || verb == FILES_RENAME ||
-	       verb == FILES_LINK || verb == FILES_UNLINK ||
-	       verb == FILES_SET_BLOB || verb == FILES_SET_EA ||
-	       verb == FILES_ALLOCATE;
-}
-
 static void mem_submit(struct files_port *port, struct files_op *op)
 {
 	struct mem_share *share = (struct mem_share *)port;
 
-	if (port->read_only && mem_changes(op->verb)) {
+	if (port->read_only && files_changes(op->verb)) {
 		op->result = -EROFS;
 	} else {
 		op->result = mem_run(share, op);

@@ -56,6 +56,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "ports/auth.h"
 
@@ -225,6 +226,31 @@ struct files_op {
 	void (*done)(struct files_op *op);
 	void *ctx; /* the engine's */
 };
+
+/* For drivers: does the verb change a node? OPEN and REOPEN may, too. */
+static inline bool files_changes(enum files_verb verb)
+{
+	return verb == FILES_WRITE || verb == FILES_SET_STAT ||
+	       verb == FILES_TRUNCATE || verb == FILES_ZERO ||
+	       verb == FILES_COPY || verb == FILES_RENAME ||
+	       verb == FILES_LINK || verb == FILES_UNLINK ||
+	       verb == FILES_SET_BLOB || verb == FILES_SET_EA ||
+	       verb == FILES_ALLOCATE;
+}
+
+/* For drivers: n bytes behind what the batch holds; NULL: it is used up. */
+static inline const char *files_text(
+	struct files_op *op, size_t *used, const void *p, size_t n)
+{
+	char *at = op->text + *used;
+
+	if (op->text_cap - *used < n) {
+		return NULL;
+	}
+	memcpy(at, p, n);
+	*used += n;
+	return at;
+}
 
 /* One per share. */
 struct files_port {
