@@ -396,6 +396,37 @@ CONF_TEST(lease, second_break_waits,
 	need_ok(t, peer_wait(overwrite));
 }
 
+CONF_TEST(lease, second_break_of_handles,
+	"who is kept out by a share mode meanwhile waits for H to be broken",
+	RULES(LEASE_BREAK_0001, LEASE_BREAK_0028), NEEDS(LEASES))
+{
+	struct peer *a = client(t), *b = client(t), *c = client(t);
+	struct lease *l = need_lease_with(a, "x",
+		&(struct lease_request){.key = new_guid(t),
+			.state = L_RWH,
+			.create = {.share = FILE_SHARE_READ | FILE_SHARE_WRITE |
+					    SHARE_EXACT}});
+	struct request *reader = open_send(
+		b, "x", &(struct create_options){.access = FILE_READ_DATA});
+
+	check_break(t, l, L_RH, BREAK_ACK, RULE_LEASE_BREAK_0001);
+	struct request *kept_out = open_send(c, "x",
+		&(struct create_options){.access = FILE_READ_DATA | DELETE});
+	need_status(t, peer_interim(kept_out), STATUS_PENDING);
+	need_ok(t, lease_ack(l, L_RH));
+	struct reply *r = peer_notification(a, BREAK_MS);
+	const struct smb2_lease_break_notification *n = r->body;
+	stop(t, r,
+		r->outcome == REPLY_ARRIVED && n != NULL &&
+			n->current_lease_state == L_RH &&
+			n->new_lease_state == L_R,
+		LEASE_BREAK_0028, "another break of the lease, from RH to R");
+	check_waits(t, kept_out, RULE_LEASE_BREAK_0028);
+	need_ok(t, lease_ack(l, L_R));
+	need_ok(t, peer_wait(reader));
+	need_status(t, peer_wait(kept_out), STATUS_SHARING_VIOLATION);
+}
+
 /* --- whose lease it is
  * ---------------------------------------------------------- */
 
