@@ -148,7 +148,8 @@
 	   not, and knows where each rule stands. */
 	function lead() {
 		var id = location.hash.slice(1);
-		var places = (window.SEARCH_INDEX || []).filter(function (entry) {
+		var all = window.SEARCH_INDEX || [];
+		var places = all.filter(function (entry) {
 			return id && entry.k === 'rule' && entry.t === id;
 		});
 		if (places.length && !document.getElementById(id)) {
