@@ -46,6 +46,18 @@ static struct open *copy_find(struct request *req, uint64_t persistent,
 	return open;
 }
 
+static void copy_wrote(struct open *open)
+{
+	uint32_t filter = NOTIFY_SIZE | NOTIFY_LAST_WRITE;
+
+	if (RULE(LEASE_BREAK_0038)) {
+		open_wrote(open, MODEL_LEASE_REASON_WRITE, filter);
+	} else {
+		open->written = true;
+		notify_modified(open, filter);
+	}
+}
+
 static void copy_reply(struct request *req, uint32_t status, uint32_t chunks,
 	uint32_t chunk_bytes, uint32_t total)
 {
@@ -72,8 +84,7 @@ static void copy_end(struct request *req, uint32_t status)
 	uint64_t total = work->total;
 
 	if (total > 0) {
-		open_wrote(req->open, MODEL_LEASE_REASON_WRITE,
-			NOTIFY_SIZE | NOTIFY_LAST_WRITE);
+		copy_wrote(req->open);
 	}
 	if (!RULE(CORE_IOCTL_0019)) {
 		total++;
@@ -90,8 +101,7 @@ static void copy_done(struct files_op *op)
 
 	if (req->open->closing || work->source->closing) {
 		if (work->total > 0 || op->result == 0) {
-			open_wrote(req->open, MODEL_LEASE_REASON_WRITE,
-				NOTIFY_SIZE | NOTIFY_LAST_WRITE);
+			copy_wrote(req->open);
 		}
 		open_release(work->source);
 		work->source = NULL;
@@ -278,8 +288,7 @@ static void duplicate_done(struct files_op *op)
 	open_release(work->source);
 	work->source = NULL;
 	if (op->result == 0) {
-		open_wrote(req->open, MODEL_LEASE_REASON_WRITE,
-			NOTIFY_SIZE | NOTIFY_LAST_WRITE);
+		copy_wrote(req->open);
 	}
 	if (open_lost(req)) {
 		return;
