@@ -164,6 +164,21 @@ CONF_TABLE(core, held_write_time, held_rows,
 		CORE_SETINFO_0032);
 }
 
+CONF_TEST(core, write_time_of_another,
+	"LastWriteTime that another open has moved is left where it is",
+	RULES(CORE_SETINFO_0032))
+{
+	const struct create_options existing = {.access = FILE_WRITE_ATTRIBUTES,
+		.disposition = DISPOSITION(FILE_OPEN)};
+	const uint64_t moved = SOME_TIME + DAY;
+	struct peer *a = client(t);
+	struct file *f = holder(a, &held_rows[0]);
+	need_ok(t, set_write_time(need_file(a, "x", &existing), moved));
+	struct reply *r = change_data(f, CHANGE_WRITE);
+	check_number(t, r, write_time_after(f), moved, "LastWriteTime",
+		CORE_SETINFO_0032);
+}
+
 CONF_TABLE(core, write_time_let_go, held_rows,
 	"after -2 a change of data sets LastWriteTime again",
 	RULES(CORE_SETINFO_0033))

@@ -667,6 +667,7 @@ static void lx_destroy(struct files_port *port)
 	}
 	close(share->root);
 	pthread_mutex_destroy(&share->lock);
+	pthread_mutex_destroy(&share->holding);
 	free(share);
 }
 
@@ -692,6 +693,7 @@ int files_linux_create(
 	share->privileged = geteuid() == 0;
 	share->serial = (uint64_t)st.st_dev ^ (uint64_t)st.st_ino << 20;
 	pthread_mutex_init(&share->lock, NULL);
+	pthread_mutex_init(&share->holding, NULL);
 	*ret_port = &share->port;
 	return 0;
 }

@@ -276,12 +276,31 @@ static int lx_run_data(struct files_op *op)
 	}
 }
 
+/* The time that the file had comes back. One at a time: nobody takes another's
+ * change for the time before his own. */
+static int lx_run_held(struct lx_share *share, struct files_op *op)
+{
+	struct files_stat before;
+	int r;
+
+	pthread_mutex_lock(&share->holding);
+	r = lx_stat_node(op->node, &before);
+	if (r == 0) {
+		int back;
+
+		r = lx_run_data(op);
+		back = lx_set_write_time(op->node, before.write_time);
+		r = r < 0 ? r : back;
+	}
+	pthread_mutex_unlock(&share->holding);
+	return r;
+}
+
 int lx_data(struct lx_share *share, struct files_op *op)
 {
 	bool reads = op->verb == FILES_READ || op->verb == FILES_RANGES ||
 		     op->verb == FILES_FLUSH;
-	int r = lx_run_data(op);
 
-	(void)share;
-	return r < 0 || reads ? r : lx_restore_write_time(op->node);
+	return op->node->holds_write_time && !reads ? lx_run_held(share, op)
+						    : lx_run_data(op);
 }

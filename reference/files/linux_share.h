@@ -19,6 +19,7 @@ struct lx_share {
 	bool privileged;
 	uint64_t serial;
 	pthread_mutex_t lock;     /* of nodes and their paths */
+	pthread_mutex_t holding;  /* while data changes and its time does not */
 	struct files_node *nodes; /* every open node */
 };
 
@@ -34,8 +35,8 @@ struct files_node {
 	char *stream; /* NULL: unnamed data */
 	uint64_t inode, device, birth;
 	mode_t mode;
-	bool posix;                       /* the view that it was opened with */
-	_Atomic uint64_t held_write_time; /* FILETIME; 0 = none */
+	bool posix; /* the view that it was opened with */
+	_Atomic bool holds_write_time;
 };
 
 /* How a path is resolved. */
@@ -96,8 +97,8 @@ int lx_stat_at(int fd, const char *name, struct files_stat *ret_stat,
 	uint64_t *ret_birth);
 int lx_stat_node(struct files_node *node, struct files_stat *ret_stat);
 int lx_set_stat(struct files_node *node, const struct files_op *op);
-/* Data has changed through the node: a write time that it holds comes back. */
-int lx_restore_write_time(struct files_node *node);
+/* As the server: who may write may also be somebody who may not set times. */
+int lx_set_write_time(struct files_node *node, uint64_t write_time);
 int lx_statfs(struct lx_share *share, struct files_op *op);
 
 /* linux_side.c */

@@ -274,27 +274,12 @@ static int lx_set_times(
 	return utimensat(AT_FDCWD, self, times, 0) < 0 ? -errno : 0;
 }
 
-int lx_restore_write_time(struct files_node *node)
+int lx_set_write_time(struct files_node *node, uint64_t write_time)
 {
-	uint64_t held = node->held_write_time;
-
-	if (held == 0) {
-		return 0;
-	}
-	/* Who may write may also be somebody who may not set times. */
 	const struct auth_identity *who = lx_become(node->share, NULL);
-	int r = lx_set_times(node, 0, held);
+	int r = lx_set_times(node, 0, write_time);
 
 	lx_become(node->share, who);
-	return r;
-}
-
-static int lx_hold_write_time(struct files_node *node)
-{
-	struct files_stat now;
-	int r = lx_stat_at(node->fd, "", &now, NULL);
-
-	node->held_write_time = r == 0 ? now.write_time : 0;
 	return r;
 }
 
@@ -316,10 +301,8 @@ int lx_set_stat(struct files_node *node, const struct files_op *op)
 		r = lx_set_times(
 			node, op->stat.access_time, op->stat.write_time);
 	}
-	if (r == 0 && op->hold_write_time) {
-		r = lx_hold_write_time(node);
-	} else if (op->free_write_time) {
-		node->held_write_time = 0;
+	if (r == 0 && (op->hold_write_time || op->free_write_time)) {
+		node->holds_write_time = op->hold_write_time;
 	}
 	if (r == 0 && (op->set_attributes || op->stat.create_time ||
 			      op->stat.change_time)) {
