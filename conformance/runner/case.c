@@ -135,8 +135,8 @@ static void write_checks(struct text *out, const struct log *log, bool all)
 static void write_step(
 	struct text *out, const struct log *log, const struct record_text *s)
 {
-	struct text said = {0};
-	uint32_t frame, status;
+	struct text said = {0}, got = {0};
+	uint32_t frame;
 
 	json_number(out, "number", s->number);
 	json_bool(out, "automatic", s->automatic);
@@ -148,11 +148,12 @@ static void write_step(
 		json_pair(out, "said", said.p);
 	}
 	text_finish(&said);
-	status = story_answer(log, s->frame, &frame);
+	frame = story_answer(&got, log, s->frame);
 	if (frame != 0) {
-		json_pair(out, "answer", status_text(status));
+		json_pair(out, "answer", got.p);
 		json_number(out, "answer_frame", frame);
 	}
+	text_finish(&got);
 }
 
 static void write_texts(struct text *out, const struct log *log,

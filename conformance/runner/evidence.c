@@ -163,13 +163,25 @@ static void capture(const char *path, const struct log *log, bool plain,
 
 /* tshark with every key that it needs, so that one line shows the decrypted
  * exchange. */
-static void write_command(
-	struct text *out, const char *name, const struct text *keys)
+/* Datagrams of QUIC are not in the capture: how to have them. */
+static void write_capture(struct text *out, const struct run *run)
+{
+	struct text command = {0};
+
+	text_add(&command, "tcpdump -i any -w quic.pcap udp port %u",
+		(unsigned int)run->target->quic_port);
+	json_pair(out, "tshark", command.p);
+	text_finish(&command);
+}
+
+static void write_command(struct text *out, const char *name,
+	const struct text *keys, bool messages)
 {
 	struct text command = {0};
 	const char *line = keys->p, *end;
 
-	text_add(&command, "tshark -r evidence/%s.pcapng -Y smb2", name);
+	text_add(&command, "tshark -r evidence/%s.pcapng%s", name,
+		messages ? " -Y smb2" : "");
 	while (line != NULL && (end = strchr(line, '\n')) != NULL) {
 		text_add(&command, " -o 'uat:smb2_seskey_list:%.*s'",
 			(int)(end - line), line);
@@ -218,7 +230,11 @@ void evidence_write(struct text *out, const struct run *run,
 	if (!pcapng_has_plain(log)) { /* nothing to decrypt */
 		text_finish(&keys);
 	}
-	write_command(out, name, &keys);
+	if (log->steps == 0 && run->target->quic_port != 0) {
+		write_capture(out, run);
+	} else {
+		write_command(out, name, &keys, log->steps != 0);
+	}
 	json_close(out, '}');
 	text_finish(&keys);
 }

@@ -97,6 +97,20 @@ static void table(struct text *out, const struct json *results, bool colour)
 	}
 }
 
+/* "added, G-32" is the project's word for what no document says. */
+static void source_of(struct text *out, const char *source)
+{
+	static const char added[] = "added, G-";
+	const char *at;
+
+	while ((at = strstr(source, added)) != NULL) {
+		text_put(out, source, (size_t)(at - source));
+		text_add(out, "decision G-");
+		source = at + strlen(added);
+	}
+	text_add(out, "%s", source);
+}
+
 static void rules_of(struct text *out, const struct json *test)
 {
 	const struct json *c, *rule;
@@ -110,10 +124,10 @@ static void rules_of(struct text *out, const struct json *test)
 	}
 	for (rule = json_first(test, "rules"); rule; rule = rule->next) {
 		if (strcmp(json_text(rule, "id"), first) == 0) {
-			text_add(out,
-				"  rule       %s (%s, %s)\n             %s\n",
-				first, json_text(rule, "level"),
-				json_text(rule, "source"),
+			text_add(out, "  rule       %s (%s, ", first,
+				json_text(rule, "level"));
+			source_of(out, json_text(rule, "source"));
+			text_add(out, ")\n             %s\n",
 				json_text(rule, "text"));
 		}
 	}
@@ -169,7 +183,8 @@ static void checks_of(struct text *out, const struct json *test)
 		text_add(out, "  expected   %s%s%s\n", field,
 			field[0] != '\0' ? " = " : "",
 			json_text(c, "expected"));
-		text_add(out, "  seen       %s", json_text(c, "seen"));
+		text_add(out, "  seen       %s%s", json_text(c, "seen"),
+			verdict_but(field, json_text(c, "seen")));
 		if (json_int(c, "frame") != 0) {
 			text_add(out, "   [%s: frame %lld",
 				json_text(c, "peer"),
@@ -192,8 +207,11 @@ static void look(struct text *out, const char *command, const char *folder)
 	if (strncmp(command, begin, strlen(begin)) == 0 && folder != NULL) {
 		text_add(out, "  look       %s%s/%s\n", begin, folder,
 			command + strlen(begin));
-	} else {
+	} else if (strncmp(command, begin, strlen(begin)) == 0) {
 		text_add(out, "  look       %s\n", command);
+	} else {
+		text_add(out, "  look       %s  # while it is repeated\n",
+			command);
 	}
 }
 

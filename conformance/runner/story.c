@@ -13,7 +13,8 @@
 #define HEADER_SIZE 64
 #define LINE_MAX 320
 #define TEXT_MAX 160
-#define FLAGS_MAX 48 /* longer names of flags are a number instead */
+#define LONG_MESSAGE 4096
+#define FLAGS_MAX 64 /* longer names of flags are a number instead */
 
 /* The first SMB2 message of a frame, decrypted; empty if there is none. */
 static struct wire_view message_of(const struct record_frame *frame)
@@ -68,7 +69,8 @@ static bool is_plumbing(const struct wire_type *type, size_t index)
 static bool is_dull(const struct wire_field *field)
 {
 	static const char *const names[] = {"ImpersonationLevel", "ClientGuid",
-		"SecurityMode", "Capabilities", "PreviousSessionId"};
+		"SecurityMode", "Capabilities", "PreviousSessionId", "InfoType",
+		"FileInfoClass", "FileInformationClass"};
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]) &&
@@ -79,13 +81,27 @@ static bool is_dull(const struct wire_field *field)
 	       i < sizeof(names) / sizeof(names[0]);
 }
 
+/* Every flag that there is, and there are some. */
+static bool is_all(const struct wire_enum *values, uint64_t number)
+{
+	uint64_t all = 0;
+	size_t i;
+
+	for (i = 0; i < values->count; i++) {
+		all |= values->values[i].value;
+	}
+	return values->count > 2 && number == all;
+}
+
 static void say_number(struct text *out, const struct wire_visit *v)
 {
 	const struct wire_enum *values = v->field->values;
 	char text[TEXT_MAX];
 	const char *name = NULL;
 
-	if (values != NULL && values->flags) {
+	if (values != NULL && values->flags && is_all(values, v->number)) {
+		name = "all";
+	} else if (values != NULL && values->flags) {
 		wire_flags_text(values, v->number, text, sizeof(text));
 		name = text[0] != '\0' && strlen(text) <= FLAGS_MAX ? text
 								    : NULL;
@@ -144,10 +160,42 @@ static void say_inner(struct text *out, const struct wire_visit *v)
 		strcmp(v->field->name, "Name") != 0) {
 		return;
 	}
-	text_add(out, ", context ");
+	if (v->bytes.n == 16 && memcmp(v->bytes.p, POSIX_TAG, 16) == 0) {
+		text_add(out, ", context POSIX");
+		return;
+	}
+	text_add(out, ", context %s", v->bytes.n == 16 ? "0x" : "");
 	for (i = 0; i < v->bytes.n && i < 16; i++) {
-		text_add(out, isprint(v->bytes.p[i]) ? "%c" : "\\x%02x",
+		text_add(out,
+			v->bytes.n == 16         ? "%02x"
+			: isprint(v->bytes.p[i]) ? "%c"
+						 : "\\x%02x",
 			v->bytes.p[i]);
+	}
+}
+
+/* Which structure an information class stands for, or its numbers. */
+static void say_class(
+	struct text *out, const struct wire_type *type, struct wire_view pdu)
+{
+	const struct wire_type *class = NULL;
+	uint8_t first = pdu.p[HEADER_SIZE + 2], second = pdu.p[HEADER_SIZE + 3];
+
+	if (type == &smb2_query_directory_request_type) {
+		second = first;
+		first = SMB2_0_INFO_FILE;
+		class = wire_info_type(WIRE_DIRECTORY, first, second);
+	} else if (type == &smb2_set_info_request_type) {
+		class = wire_info_type(WIRE_SET, first, second);
+	} else if (type == &smb2_query_info_request_type) {
+		class = wire_info_type(WIRE_QUERY, first, second);
+	} else {
+		return;
+	}
+	if (class != NULL) {
+		text_add(out, ", %s", class->name);
+	} else {
+		text_add(out, ", class %u of InfoType %u", second, first);
 	}
 }
 
@@ -176,20 +224,22 @@ static int visit(const struct wire_visit *v, void *ctx)
 	return 0;
 }
 
-void story_request(struct text *out, const struct log *log, uint32_t frame)
+/* One message. */
+static void say_message(struct text *out, struct wire_view pdu)
 {
-	const struct record_frame *f = find(log, frame);
-	struct wire_view pdu =
-		f != NULL ? message_of(f) : (struct wire_view){NULL, 0};
-	const struct wire_type *type =
-		pdu.n != 0 ? wire_message_type_of(pdu) : NULL;
+	const struct wire_type *type = wire_message_type_of(pdu);
 	struct line line = {0};
 
-	if (type == NULL || type == &smb2_session_setup_request_type) {
+	if (type == NULL || type == &smb2_session_setup_request_type ||
+		pdu.n < HEADER_SIZE + 4) {
 		return;
 	}
+	say_class(&line.names, type, pdu);
 	(void)wire_walk(type, pdu, visit, &line); /* as far as it goes */
 	text_put(&line.names, line.rest.n != 0 ? line.rest.p : "", line.rest.n);
+	if (pdu.n > LONG_MESSAGE && type != &smb2_write_request_type) {
+		text_add(&line.names, ", a message of %zu bytes", pdu.n);
+	}
 	if (line.names.n > 2) {
 		text_put(out, line.names.p + 2,
 			line.names.n - 2 < LINE_MAX ? line.names.n - 2
@@ -199,43 +249,77 @@ void story_request(struct text *out, const struct log *log, uint32_t frame)
 	text_finish(&line.rest);
 }
 
+/* Moves on to the next message of a compound; false at its end. */
+static bool next_message(struct wire_view *pdu)
+{
+	uint32_t next = wire_get32(pdu->p + 20);
+
+	if (next < HEADER_SIZE || next >= pdu->n ||
+		pdu->n - next < HEADER_SIZE) {
+		return false;
+	}
+	*pdu = wire_view_sub(*pdu, next, pdu->n - next);
+	return true;
+}
+
+/* A message without what follows it in a compound. */
+static struct wire_view alone(struct wire_view pdu)
+{
+	uint32_t next = wire_get32(pdu.p + 20);
+
+	return next >= HEADER_SIZE && next < pdu.n ? wire_view_sub(pdu, 0, next)
+						   : pdu;
+}
+
+void story_request(struct text *out, const struct log *log, uint32_t frame)
+{
+	const struct record_frame *f = find(log, frame);
+	struct wire_view pdu =
+		f != NULL ? message_of(f) : (struct wire_view){NULL, 0};
+
+	if (pdu.n == 0) {
+		return;
+	}
+	say_message(out, alone(pdu));
+	while (next_message(&pdu)) {
+		struct text said = {0};
+
+		say_message(&said, alone(pdu));
+		text_add(out, "; %s%s%s", command_name(wire_get16(pdu.p + 12)),
+			said.n != 0 ? ": " : "", said.n != 0 ? said.p : "");
+		text_finish(&said);
+	}
+}
+
 /* Whether one of the messages of a frame answers the MessageId. */
 static bool answers(struct wire_view pdu, uint64_t id, uint32_t *ret_status)
 {
-	while (pdu.n >= HEADER_SIZE) {
-		uint32_t next = wire_get32(pdu.p + 20);
-
+	if (pdu.n == 0) {
+		return false;
+	}
+	do {
 		if (wire_get64(pdu.p + 24) == id) {
 			*ret_status = wire_get32(pdu.p + 8);
 			return true;
 		}
-		if (next < HEADER_SIZE || next >= pdu.n) {
-			break;
-		}
-		pdu = wire_view_sub(pdu, next, pdu.n - next);
-	}
+	} while (next_message(&pdu));
 	return false;
 }
 
-uint32_t story_answer(
-	const struct log *log, uint32_t frame, uint32_t *ret_frame)
+/* The final status for a MessageId, or the interim one; 0 frames: none. */
+static uint32_t answer_to(const struct log *log,
+	const struct record_frame *sent, uint64_t id, uint32_t *ret_frame)
 {
-	const struct record_frame *sent = find(log, frame);
-	struct wire_view pdu =
-		sent != NULL ? message_of(sent) : (struct wire_view){NULL, 0};
-	const struct record *r;
+	const struct record *r = &sent->head;
 	uint32_t status = 0, seen;
 
 	*ret_frame = 0;
-	if (pdu.n == 0) {
-		return 0;
-	}
-	for (r = &sent->head; (r = log_next(log, r)) != NULL;) {
+	while ((r = log_next(log, r)) != NULL) {
 		const struct record_frame *f = (const struct record_frame *)r;
 
 		if (r->kind == RECORD_FRAME && f->kind == FRAME_RECEIVED &&
 			r->peer == sent->head.peer &&
-			answers(message_of(f), wire_get64(pdu.p + 24), &seen)) {
+			answers(message_of(f), id, &seen)) {
 			status = seen;
 			*ret_frame = f->number;
 			if (status != STATUS_PENDING) {
@@ -244,4 +328,25 @@ uint32_t story_answer(
 		}
 	}
 	return status;
+}
+
+uint32_t story_answer(struct text *out, const struct log *log, uint32_t frame)
+{
+	const struct record_frame *sent = find(log, frame);
+	struct wire_view pdu =
+		sent != NULL ? message_of(sent) : (struct wire_view){NULL, 0};
+	uint32_t first = 0, at, status;
+
+	if (pdu.n == 0) {
+		return 0;
+	}
+	do {
+		status = answer_to(log, sent, wire_get64(pdu.p + 24), &at);
+		if (at != 0) {
+			text_add(out, "%s%s", out->n != 0 ? ", " : "",
+				status_text(status));
+			first = first != 0 ? first : at;
+		}
+	} while (next_message(&pdu));
+	return first;
 }

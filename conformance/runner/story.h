@@ -13,8 +13,8 @@
  * not 0, by name. Adds nothing for what is no request of SMB2. */
 void story_request(struct text *out, const struct log *log, uint32_t frame);
 
-/* The status of its answer; 0 with ret_frame 0 if there was none. */
-uint32_t story_answer(
-	const struct log *log, uint32_t frame, uint32_t *ret_frame);
+/* The status of its answer, several for a compound; the frame of the first, 0
+ * if there was none. */
+uint32_t story_answer(struct text *out, const struct log *log, uint32_t frame);
 
 #endif

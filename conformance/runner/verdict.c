@@ -106,13 +106,21 @@ static struct tally count(const struct log *log)
 	return tally;
 }
 
+const char *verdict_but(const char *field, const char *seen)
+{
+	return field[0] == '\0' && strcmp(seen, "STATUS_SUCCESS") == 0
+		       ? ", but not that"
+		       : "";
+}
+
 static enum verdict say(
 	char reason[200], enum verdict v, const struct record_check *c)
 {
 	if (c->kind == CHECK_RULE && c->rule < RULE_COUNT) {
-		snprintf(reason, 200, "%s: %.45s%sexpected %.55s, saw %.55s",
+		snprintf(reason, 200, "%s: %.45s%sexpected %.55s, saw %.40s%s",
 			rule_table[c->rule].id, c->field,
-			c->field[0] != '\0' ? ": " : "", c->expected, c->seen);
+			c->field[0] != '\0' ? ": " : "", c->expected, c->seen,
+			verdict_but(c->field, c->seen));
 	} else if (c->kind == CHECK_SUITE) {
 		snprintf(reason, 200, "%.190s", c->seen);
 	} else if (strcmp(c->seen, "no") == 0) {

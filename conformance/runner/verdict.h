@@ -50,6 +50,9 @@ struct child_end {
 enum verdict verdict_of(const struct log *log, const struct child_end *end,
 	char ret_reason[200]);
 
+/* What to say behind a seen value, where success is not what was missed. */
+const char *verdict_but(const char *field, const char *seen);
+
 /* Whether a broken rule of this level is a FAIL, a WARN or neither. */
 enum verdict verdict_of_level(enum rule_level level);
 

@@ -257,6 +257,28 @@ static int visit(const struct wire_visit *v, void *ctx)
 	return 0;
 }
 
+/* StructureSize is what is wrong most often, and can be read anyway. */
+static void say_malformed(struct record_check *c, const struct wire_type *type,
+	struct wire_view whole, size_t base)
+{
+	const struct wire_field *first = &type->fields[0];
+	uint16_t size;
+
+	snprintf(c->seen, sizeof(c->seen), "the structure is malformed");
+	if (strcmp(first->name, "StructureSize") != 0 || first->size != 2 ||
+		whole.n < type->start + 2) {
+		return;
+	}
+	size = wire_get16(whole.p + type->start);
+	if (size != first->constant) {
+		snprintf(c->seen, sizeof(c->seen),
+			"the structure is malformed: StructureSize is %u",
+			size);
+		c->offset = (uint32_t)(base + type->start);
+		c->size = 2;
+	}
+}
+
 static bool judge(struct test *t, const struct reply *reply,
 	const struct wire_type *type, struct wire_view whole, size_t base,
 	unsigned int field, enum conf_compare how, uint64_t a, uint64_t b,
@@ -273,7 +295,7 @@ static bool judge(struct test *t, const struct reply *reply,
 		place.field->name);
 	say_wanted(how, place.field, a, b, c.expected, sizeof(c.expected));
 	if (wire_walk(type, whole, visit, &place) != 0 && !place.found) {
-		snprintf(c.seen, sizeof(c.seen), "the structure is malformed");
+		say_malformed(&c, type, whole, base);
 		return finish(t, &c, false);
 	}
 	if (!place.found) {
