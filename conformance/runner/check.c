@@ -529,7 +529,8 @@ static int command_run(struct options *o)
 	run.products = products;
 	name_run(&run);
 	evidence_begin(o);
-	printf("%u tests against %s, seed %llu\n", run.item_count, target.url,
+	printf("%u test%s against %s, seed %llu\n", run.item_count,
+		run.item_count == 1 ? "" : "s", target.url,
 		(unsigned long long)o->seed);
 	r = run_all(&run);
 	if (r != 0) {

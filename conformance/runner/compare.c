@@ -48,13 +48,47 @@ static const struct json *find(const struct json *run, const char *id)
 	return NULL;
 }
 
-/* Whether a verdict means that the target did as documented. */
-static bool good(const char *verdict)
-{
-	enum verdict v = verdict_by_name(verdict);
+/* Kinds of differences, each with its word. */
+enum change {
+	CHANGE_NONE,
+	CHANGE_REGRESSION, /* held, and does not now */
+	CHANGE_FIX,
+	CHANGE_LOST,  /* judged, and skipped now: the feature is gone */
+	CHANGE_FOUND, /* skipped, and judged now */
+	CHANGE_OTHER,
+	CHANGE_VARIANT,
+	CHANGE_REVISED,
+	CHANGE_NEW,
+	CHANGE_GONE,
+	CHANGE_COUNT,
+};
 
-	return v == VERDICT_PASS || v == VERDICT_WARN || v == VERDICT_XFAIL ||
-	       v == VERDICT_SKIP;
+static const char *const words[CHANGE_COUNT] = {"", "regression", "fix", "lost",
+	"found", "other", "variant", "revised", "new", "gone"};
+
+/* Whether a verdict means that the target did as documented. */
+static bool good(enum verdict v)
+{
+	return v == VERDICT_PASS || v == VERDICT_WARN || v == VERDICT_XFAIL;
+}
+
+static enum change change_of(const char *was, const char *is)
+{
+	enum verdict a = verdict_by_name(was), b = verdict_by_name(is);
+
+	if (a == b) {
+		return CHANGE_NONE;
+	}
+	if (b == VERDICT_SKIP) {
+		return CHANGE_LOST;
+	}
+	if (a == VERDICT_SKIP && good(b)) {
+		return CHANGE_FOUND;
+	}
+	if ((good(a) || a == VERDICT_SKIP) && !good(b)) {
+		return CHANGE_REGRESSION;
+	}
+	return !good(a) && good(b) ? CHANGE_FIX : CHANGE_OTHER;
 }
 
 /* The variants that a test observed, in one line. */
@@ -69,44 +103,58 @@ static void variants(struct text *out, const struct json *test)
 	}
 }
 
-/* One line per difference; returns 1 for a regression. */
-static unsigned int compare(const struct json *was, const struct json *is)
+/* One line per difference. */
+static enum change compare(const struct json *was, const struct json *is)
 {
 	const char *a = json_text(was, "verdict"),
 		   *b = json_text(is, "verdict");
+	enum change change = change_of(a, b);
 	struct text x = {0}, y = {0};
-	unsigned int regression = 0;
 
 	if (json_int(was, "revision") != json_int(is, "revision")) {
-		printf("revised     %s: %s, %s (not comparable)\n",
-			json_text(is, "id"), a, b);
-	} else if (strcmp(a, b) != 0) {
-		regression = good(a) && !good(b);
-		printf("%-11s %s: %s -> %s%s%s\n",
-			regression            ? "regression"
-			: !good(a) && good(b) ? "fix"
-					      : "other",
+		printf("%-11s %s: %s, %s (not comparable)\n",
+			words[CHANGE_REVISED], json_text(is, "id"), a, b);
+		return CHANGE_REVISED;
+	}
+	if (change != CHANGE_NONE) {
+		printf("%-11s %s: %s -> %s%s%s\n", words[change],
 			json_text(is, "id"), a, b,
 			json_text(is, "reason")[0] != '\0' ? ": " : "",
 			json_text(is, "reason"));
-	} else {
-		variants(&x, was);
-		variants(&y, is);
-		if (strcmp(x.p, y.p) != 0) {
-			printf("variant     %s: %s -> %s\n",
-				json_text(is, "id"), x.p, y.p);
-		}
+		return change;
+	}
+	variants(&x, was);
+	variants(&y, is);
+	if (strcmp(x.p, y.p) != 0) {
+		change = CHANGE_VARIANT;
+		printf("%-11s %s: %s -> %s\n", words[change],
+			json_text(is, "id"), x.p, y.p);
 	}
 	text_finish(&x);
 	text_finish(&y);
-	return regression;
+	return change;
+}
+
+/* Not among the differences, which other programs read. */
+static void print_sum(const unsigned int counts[CHANGE_COUNT])
+{
+	unsigned int i, all = 0;
+
+	for (i = 1; i < CHANGE_COUNT; i++) {
+		if (counts[i] != 0) {
+			fprintf(stderr, "%s%u %s", all == 0 ? "" : ", ",
+				counts[i], words[i]);
+			all += counts[i];
+		}
+	}
+	fputs(all == 0 ? "no difference\n" : "\n", stderr);
 }
 
 int command_diff(const struct options *options)
 {
 	struct json *a, *b;
 	const struct json *t;
-	unsigned int regressions = 0;
+	unsigned int counts[CHANGE_COUNT] = {0};
 
 	if (options->pattern_count != 2) {
 		fputs("smb3x-check: diff takes two results.json\n", stderr);
@@ -123,20 +171,24 @@ int command_diff(const struct options *options)
 		const struct json *was = find(a, json_text(t, "id"));
 
 		if (was == NULL) {
-			printf("new         %s: %s\n", json_text(t, "id"),
-				json_text(t, "verdict"));
+			printf("%-11s %s: %s\n", words[CHANGE_NEW],
+				json_text(t, "id"), json_text(t, "verdict"));
+			counts[CHANGE_NEW]++;
 		} else {
-			regressions += compare(was, t);
+			counts[compare(was, t)]++;
 		}
 	}
 	for (t = json_first(a, "tests"); t != NULL; t = t->next) {
 		if (find(b, json_text(t, "id")) == NULL) {
-			printf("gone        %s\n", json_text(t, "id"));
+			printf("%-11s %s\n", words[CHANGE_GONE],
+				json_text(t, "id"));
+			counts[CHANGE_GONE]++;
 		}
 	}
 	json_destroy(a);
 	json_destroy(b);
-	return regressions != 0 ? EXIT_DEVIATES : EXIT_GOOD;
+	print_sum(counts);
+	return counts[CHANGE_REGRESSION] != 0 ? EXIT_DEVIATES : EXIT_GOOD;
 }
 
 /* --- matrix

@@ -415,7 +415,15 @@ def test_diff_and_matrix(run, tmp_path):
     done = check("diff", good, path, code=1)
     assert "regression  self/selftests/pass: PASS -> FAIL" in done.stdout
     assert "fix" in check("diff", path, good, code=0).stdout
-    assert check("diff", good, good, code=0).stdout == ""
+    same = check("diff", good, good, code=0)
+    assert (same.stdout, same.stderr) == ("", "no difference\n")
+    lost = json.loads(good.read_text())
+    lost["tests"][0]["verdict"] = "SKIP"
+    path.write_text(json.dumps(lost))
+    done = check("diff", good, path, code=0)
+    assert done.stdout.startswith("lost        self/selftests/")
+    assert done.stderr == "1 lost\n"
+    assert check("diff", path, good, code=0).stdout.startswith("found ")
     table = check("matrix", good, path, code=0).stdout.splitlines()
     assert table[0].endswith("| worse |")
     assert any(l.startswith("| self/selftests |") for l in table)
