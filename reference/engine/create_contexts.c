@@ -286,13 +286,13 @@ static void create_answer(struct request *req)
 	if (!RULE(CORE_CREATE_0060)) {
 		response.endof_file++;
 	}
-	if (!RULE(CORE_CREATE_0063)) {
-		response.oplock_level = SMB2_OPLOCK_LEVEL_BATCH;
-	}
 	if (req->conn->dialect >= 0x0300 && stat->reparse_tag) {
 		response.flags = SMB2_CREATE_FLAG_REPARSEPOINT;
 	}
 	response.create_contexts = create_contexts_answer(req, &response);
+	if (!RULE(CORE_CREATE_0063)) {
+		response.oplock_level = SMB2_OPLOCK_LEVEL_BATCH;
+	}
 	request_reply(
 		req, STATUS_SUCCESS, &smb2_create_response_type, &response);
 }

@@ -196,9 +196,10 @@ static uint32_t create_with(unsigned int i, uint8_t level, uint32_t share,
 				wire_view_of(blob->data, blob->n), &created),
 			0);
 		*ret_id = created.file_id;
-		tells_posix = memmem(created.create_contexts.p,
-			created.create_contexts.n, rig_posix_tag,
-			sizeof rig_posix_tag);
+		tells_posix = created.create_contexts.n &&
+			      memmem(created.create_contexts.p,
+				      created.create_contexts.n, rig_posix_tag,
+				      sizeof rig_posix_tag);
 	}
 	blob_release(blob);
 	return status;
