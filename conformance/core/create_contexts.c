@@ -438,6 +438,21 @@ static uint32_t access_of(struct file *f)
 	return wire_get32(query_data(r).p);
 }
 
+CONF_TEST(core, unbuffered_without_append,
+	"FILE_NO_INTERMEDIATE_BUFFERING takes FILE_APPEND_DATA away",
+	RULES(CORE_CREATE_0068))
+{
+	const uint32_t wanted =
+		FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_READ_ATTRIBUTES;
+	struct peer *a = client(t);
+	struct file *f = need_file(a, "x",
+		&(struct create_options){.access = wanted,
+			.options = FILE_NO_INTERMEDIATE_BUFFERING});
+	uint32_t seen = access_of(f);
+	check_number(t, NULL, seen, wanted & ~(uint32_t)FILE_APPEND_DATA,
+		"AccessFlags", CORE_CREATE_0068);
+}
+
 CONF_TEST(core, maximum_allowed, "MAXIMUM_ALLOWED grants what there is",
 	RULES(CORE_CREATE_0028))
 {

@@ -32,6 +32,19 @@ CONF_TEST(core, write_needs_the_right, "WRITE needs the right to write",
 		CORE_WRITE_0001);
 }
 
+CONF_TEST(core, write_inside_of_one_who_appends,
+	"who may only append does not overwrite", RULES(CORE_WRITE_0019))
+{
+	struct peer *a = client(t);
+	need_ok(t, file_write(need_file(a, "x", NULL), 0, "0123456789", 10));
+	struct file *f = need_file(a, "x",
+		&(struct create_options){
+			.access = FILE_APPEND_DATA | FILE_READ_ATTRIBUTES});
+	need_ok(t, file_write(f, 10, "x", 1));
+	check_status(t, file_write(f, 0, "x", 1), STATUS_ACCESS_DENIED,
+		CORE_WRITE_0019);
+}
+
 CONF_TEST(core, write_above_max_write_size,
 	"WRITE above MaxWriteSize is refused", RULES(CORE_WRITE_0002),
 	NEEDS(DIALECT_MIN(SMB2_DIALECT_210),
@@ -115,6 +128,23 @@ CONF_TEST(core, write_through_without_unbuffered,
 	write.flags = SMB2_WRITEFLAG_WRITE_THROUGH;
 	check_status(t, write_as(f, &write), STATUS_INVALID_PARAMETER,
 		CORE_WRITE_0007);
+}
+
+static const struct {
+	const char *name;
+	uint16_t dialect;
+} through_rows[] = {{"2.1", SMB2_DIALECT_210}, {"3.0", SMB2_DIALECT_300}};
+
+CONF_TABLE(core, write_through_on_a_buffered_open, through_rows,
+	"WRITE_THROUGH is refused on a buffered open", RULES(CORE_WRITE_0020))
+{
+	struct peer *a = client_with(
+		t, &(struct client_options){.dialect = row->dialect});
+	struct file *f = need_file(a, "x", NULL);
+	struct smb2_write_request write = write_of(f);
+	write.flags = SMB2_WRITEFLAG_WRITE_THROUGH;
+	check_status(t, write_as(f, &write), STATUS_INVALID_PARAMETER,
+		CORE_WRITE_0020);
 }
 
 CONF_TEST(core, write_undefined_flags, "undefined Flags mean nothing",

@@ -100,6 +100,10 @@ static uint32_t create_check_access(struct request *req)
 	}
 	work->maximum = desired & MAXIMUM_ALLOWED;
 	work->desired = access_map_generic(desired & ~MAXIMUM_ALLOWED);
+	if ((work->body.create_options & FILE_NO_INTERMEDIATE_BUFFERING) &&
+		RULE(CORE_CREATE_0068)) {
+		work->desired &= ~FILE_APPEND_DATA;
+	}
 	if (work->desired &
 		~(req->tree->maximal_access | ACCESS_SYSTEM_SECURITY)) {
 		return STATUS_ACCESS_DENIED;

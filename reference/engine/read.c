@@ -58,15 +58,8 @@ static uint32_t read_check(
 	const struct request *req, const struct smb2_read_request *body)
 {
 	const struct open *open = req->open;
-	uint32_t status = read_check_channel(req, body);
+	uint32_t status = posix_data_check(open);
 
-	if (status) {
-		return status;
-	}
-	if (RULE(CORE_READ_0002) && body->length > req->conn->max_read) {
-		return STATUS_INVALID_PARAMETER;
-	}
-	status = posix_data_check(open);
 	if (status) {
 		return status;
 	}
@@ -76,6 +69,13 @@ static uint32_t read_check(
 	}
 	if (RULE(CORE_READ_0001) && !(open->granted_access & FILE_READ_DATA)) {
 		return STATUS_ACCESS_DENIED;
+	}
+	if (RULE(CORE_READ_0002) && body->length > req->conn->max_read) {
+		return STATUS_INVALID_PARAMETER;
+	}
+	status = read_check_channel(req, body);
+	if (status) {
+		return status;
 	}
 	if (body->offset > INT64_MAX) {
 		return RULE(CORE_READ_0005) ? STATUS_INVALID_PARAMETER

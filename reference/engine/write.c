@@ -93,12 +93,29 @@ static void write_end_known(struct files_op *op)
 	if (op_failed(req)) {
 		return;
 	}
-	if (inside) {
+	if (inside && RULE(CORE_WRITE_0019)) {
 		request_fail(req, STATUS_ACCESS_DENIED);
 		return;
 	}
 	write_at(req,
 		body->offset == WRITE_TO_END ? op->stat.size : body->offset);
+}
+
+/* Through what keeps the data in memory. */
+static bool write_through_buffered(
+	const struct request *req, const struct smb2_write_request *body)
+{
+	uint16_t dialect = req->conn->dialect;
+
+	if (!(body->flags & SMB2_WRITEFLAG_WRITE_THROUGH) ||
+		(req->open->create_options & FILE_NO_INTERMEDIATE_BUFFERING)) {
+		return false;
+	}
+	if (dialect >= 0x0302) {
+		return RULE(CORE_WRITE_0007) &&
+		       !(body->flags & SMB2_WRITEFLAG_WRITE_UNBUFFERED);
+	}
+	return dialect >= 0x0210 && RULE(CORE_WRITE_0020);
 }
 
 static uint32_t write_check_form(
@@ -121,10 +138,7 @@ static uint32_t write_check_form(
 		body->data_offset > WRITE_DATA_OFFSET_MAX) {
 		return STATUS_INVALID_PARAMETER;
 	}
-	if (RULE(CORE_WRITE_0007) && dialect >= 0x0302 &&
-		(body->flags & SMB2_WRITEFLAG_WRITE_THROUGH) &&
-		!(body->flags & SMB2_WRITEFLAG_WRITE_UNBUFFERED) &&
-		!(req->open->create_options & FILE_NO_INTERMEDIATE_BUFFERING)) {
+	if (write_through_buffered(req, body)) {
 		return STATUS_INVALID_PARAMETER;
 	}
 	if (!RULE(CORE_WRITE_0008) && (body->flags & ~WRITE_FLAGS_KNOWN)) {
@@ -137,12 +151,8 @@ static uint32_t write_check(
 	const struct request *req, const struct smb2_write_request *body)
 {
 	const struct open *open = req->open;
-	uint32_t status = write_check_form(req, body);
+	uint32_t status = posix_data_check(open);
 
-	if (status) {
-		return status;
-	}
-	status = posix_data_check(open);
 	if (status) {
 		return status;
 	}
@@ -153,6 +163,10 @@ static uint32_t write_check(
 	if (!(open->granted_access & (FILE_WRITE_DATA | FILE_APPEND_DATA))) {
 		return RULE(CORE_WRITE_0001) ? STATUS_ACCESS_DENIED
 					     : STATUS_INVALID_PARAMETER;
+	}
+	status = write_check_form(req, body);
+	if (status) {
+		return status;
 	}
 	status = posix_append_check(open, body->offset, body->length);
 	if (status) {
