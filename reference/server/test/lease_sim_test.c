@@ -26,7 +26,7 @@
 
 #define SEEDS 400
 #define ACTIONS 900
-#define EXPECTED_WITHIN 2000 /* seeds, until a broken rule is noticed */
+#define EXPECTED_WITHIN 6000 /* seeds, until a broken rule is noticed */
 
 static void pass(struct world *world, uint64_t most)
 {
