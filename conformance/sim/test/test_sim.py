@@ -4,14 +4,18 @@ reason that is known; the same seed gives the same run, event by event."""
 
 import json
 import os
+import pathlib
 import re
 import resource
 import subprocess
 
+import jsonschema
 import pytest
 
 SIM = os.path.abspath(
     os.path.join(os.environ["SMB3X_BIN"], "smb3x-check-sim"))
+SCHEMA = json.loads((pathlib.Path(__file__).parents[2] / "runner" /
+                     "results.schema.json").read_text())
 AREAS = ["core", "posix", "lease", "dirlease", "durable", "replay", "quic"]
 WAITING = ["lease", "dirlease", "durable", "replay"]
 SEEDS = [1, 2, 3]
@@ -48,7 +52,8 @@ class Run:
         assert summary, self.text
         self.seconds = float(summary[2])
         self.digest = summary[4]
-        self.tests = json.loads(path.read_text())["tests"]
+        self.results = json.loads(path.read_text())
+        self.tests = self.results["tests"]
         self.verdicts = {t["id"]: t["verdict"] for t in self.tests}
 
     def of(self, verdict):
@@ -79,6 +84,10 @@ def test_everything_passes(everything):
     assert_good(everything)
     areas = {t["area"] for t in everything.of("PASS")}
     assert areas == set(AREAS) - {"quic"}
+
+
+def test_results_have_their_schema(everything):
+    jsonschema.validate(everything.results, SCHEMA)
 
 
 def test_nothing_of_what_waits_is_left_out(everything):
@@ -121,10 +130,15 @@ def test_servers_of_other_kinds(tmp_path, words, pattern):
 
 def test_a_deviation_is_noticed(tmp_path):
     """A server that breaks its word: nobody may write to the share."""
-    run = Run(tmp_path, "core/write",
-              words=["--share", "data=memory:data,ro"])
+    words = ["--share", "data=memory:data,ro"]
+    run = Run(tmp_path, "core/write", "--no-sanity", words=words)
     assert run.code != 0
     assert run.of("PASS") != run.tests
+    done = subprocess.run([SIM, "run", "core/write", "--", *words], text=True,
+                          capture_output=True, timeout=60, cwd=tmp_path,
+                          check=False)
+    assert done.returncode == 4
+    assert "may not make a directory" in done.stderr
 
 
 def test_words_that_are_none(tmp_path):
