@@ -117,7 +117,7 @@ static enum verdict say(
 	char reason[200], enum verdict v, const struct record_check *c)
 {
 	if (c->kind == CHECK_RULE && c->rule < RULE_COUNT) {
-		snprintf(reason, 200, "%s: %.45s%sexpected %.55s, saw %.40s%s",
+		snprintf(reason, 200, "%s: %.60s%sexpected %.42s, saw %.42s%s",
 			rule_table[c->rule].id, c->field,
 			c->field[0] != '\0' ? ": " : "", c->expected, c->seen,
 			verdict_but(c->field, c->seen));
