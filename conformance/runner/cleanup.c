@@ -18,16 +18,24 @@
 #define LISTING 65536
 #define STRAY "stray " /* a note: what was not removed */
 #define WHY "why "     /* a note: why the next one was not */
-#define PASSES 3
-#define PAUSE_MS 2000 /* between passes: opens of lost connections end */
+#define IDLE_PASSES 2  /* so many may remove nothing */
+#define PAUSE_MS 2000  /* between passes: opens of lost connections end */
 
-static const char *refusal; /* the newest reason why something stays */
+static const char *refusal; /* the first reason why something stays */
 
 static void note_refusal(const struct reply *r)
 {
+	if (refusal != NULL) {
+		return;
+	}
 	refusal = r->outcome == REPLY_ARRIVED  ? status_text(r->status)
 		  : r->outcome == REPLY_CLOSED ? "the connection was closed"
 					       : "no response in time";
+}
+
+static const char *why(void)
+{
+	return refusal != NULL ? refusal : "no reason was given";
 }
 
 /* Deletes what is open, and closes it. */
@@ -296,6 +304,7 @@ struct cleaner {
 
 static bool clean(struct cleaner *c, const char *name)
 {
+	refusal = NULL;
 	if (c->peer == NULL || c->peer->closed) { /* the server hung up */
 		c->peer = client(c->t);
 	}
@@ -324,7 +333,7 @@ static void remove_stray(
 	}
 	name[n] = '\0';
 	if (!clean(c, name)) {
-		log_note(c->t->log, 0, WHY "%s", refusal);
+		log_note(c->t->log, 0, WHY "%s", why());
 		log_note(c->t->log, 0, STRAY "%s", name);
 	}
 }
@@ -379,7 +388,7 @@ static void clean_part(struct test *t, const void *row)
 		if (clean(&c, text)) {
 			log_note(t->log, 0, "%s", text);
 		} else {
-			log_note(t->log, 0, WHY "%s", refusal);
+			log_note(t->log, 0, WHY "%s", why());
 		}
 	}
 	if (part->number == 0) {
@@ -483,21 +492,23 @@ static void pass(struct run *run, const struct text *names)
 void cleanup(struct run *run)
 {
 	struct text names = run->directories;
-	unsigned int i;
+	unsigned int idle = 0, before;
 
 	if (names.p == NULL) {
 		return;
 	}
 	run->directories = (struct text){0};
 	pass(run, &names);
-	for (i = 1; i < PASSES && run->leftovers != 0; i++) {
+	while (run->leftovers != 0 && idle < IDLE_PASSES) {
 		poll(NULL, 0, PAUSE_MS);
+		before = run->leftovers;
 		text_finish(&names);
 		names = run->leftover_names;
 		run->leftovers = 0;
 		run->leftover_names = (struct text){0};
 		text_finish(&run->leftover_reasons);
 		pass(run, &names);
+		idle = run->leftovers < before ? 0 : idle + 1;
 	}
 	text_finish(&names);
 }
