@@ -124,7 +124,8 @@ static enum verdict say(
 	} else if (c->kind == CHECK_SUITE) {
 		snprintf(reason, 200, "%.190s", c->seen);
 	} else if (strcmp(c->seen, "no") == 0) {
-		snprintf(reason, 200, "needs %.180s: not met", c->expected);
+		snprintf(reason, 200, "needs %.180s%s", c->expected,
+			c->kind == CHECK_SKIP ? "" : ": not met");
 	} else {
 		snprintf(reason, 200, "needs %.90s; saw %.90s", c->expected,
 			c->seen);
