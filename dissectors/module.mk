@@ -7,7 +7,7 @@
 export TSHARK ?= tshark
 
 DISSECTOR_PARTS := $(patsubst %,dissectors/lua/%.lua, \
-  pdu connection judging gaps core_messages core_commands posix_open posix_info \
+  pdu ports connection judging gaps core_messages core_commands posix_open posix_info \
   quic_rules lease_state lease_create lease_durable lease_break lease_use \
   lease_life \
   learn report frame)

@@ -91,8 +91,15 @@ answer[NEGOTIATE] = function(conn, pdu, request, bad)
 	end
 end
 
+-- NTLM without a user: servers may forget to say that the session is nobody's.
+local function without_user(pdu)
+	local at = pdu.head:find("NTLMSSP\0\3\0\0\0", 1, true)
+	return at and has(pdu, at - 1, 40) and u16(pdu, at + 35) == 0
+end
+
 ask[SESSION_SETUP] = function(_, pdu, bad)
 	pdu.security_mode = pdu.range(67, 1):uint()
+	pdu.nobody = without_user(pdu)
 	if flag(pdu.range(66, 1):uint(), 1) then
 		bad(pdu.encrypted, "ENCRYPT-0030", "a binding is encrypted")
 		bad(not pdu.signed, "SESSION-0030", "a binding is not signed")
@@ -129,7 +136,8 @@ local ACTIONS = {
 }
 
 answer[CREATE] = function(conn, pdu, request, bad)
-	local tree = conn.trees[tree_key(request)] or {}
+	-- What is not known may be a pipe.
+	local tree = conn.trees[tree_key(request)] or {pipe = true}
 	local oplock, action = pdu.range(66, 1):uint(), u32(pdu, 68)
 	-- An open that there is already is answered as it was made.
 	local again = (request.posix or {}).reconnect or

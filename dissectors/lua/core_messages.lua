@@ -231,14 +231,16 @@ local function judge_interim(conn, pdu, bad)
 	end
 	bad(is_error_body(pdu) and has(pdu, 68, 4) and u32(pdu, 68) ~= 0,
 		"ASYNC-0006", "ByteCount of an interim response is not zero")
-	bad(request and request.credits > 0 and pdu.credits == 0, "ASYNC-0007",
-		"an interim response grants no credits")
+	if request then
+		request.interim_credits = pdu.credits
+	end
 	bad(pdu.signed and not pdu.encrypted, "SIGN-0010",
 		"an interim response is signed")
 end
 
 function responses.asynchronous(conn, pdu, bad)
 	local interim = conn.asyncs[pdu.message_id]
+	local request = conn.requests[pdu.message_id] or {}
 	if not pdu.unsolicited and pdu.status == PENDING then
 		judge_interim(conn, pdu, bad)
 	elseif not pdu.unsolicited and interim then
@@ -247,6 +249,9 @@ function responses.asynchronous(conn, pdu, bad)
 		bad(pdu.async and interim ~= pdu.async_id, "ASYNC-0010",
 			"AsyncId is 0x%s, in the interim response 0x%s",
 			pdu.async_id or ZERO, interim)
+		bad(pdu.credits ~= 0 and request.interim_credits == 0,
+			"ASYNC-0007", "the interim response granted none, " ..
+			"the final response %d credits", pdu.credits)
 		bad(pdu.credits ~= 0, "ASYNC-0008", "the final response of " ..
 			"an asynchronous request grants %d credits",
 			pdu.credits)
@@ -260,7 +265,9 @@ function responses.session(conn, pdu, bad)
 	end
 	bad(pdu.session_id == ZERO or pdu.session_id == ONES, "SESSION-0001",
 		"SessionId is 0x%s", pdu.session_id)
-	local nobody = bit.band(u16(pdu, 66), 3) ~= 0
+	local request = conn.requests[pdu.message_id]
+	local nobody = bit.band(u16(pdu, 66), 3) ~= 0 or
+		request and request.nobody
 	bad(pdu.status == NO_STATUS and not nobody and not pdu.signed and not
 		pdu.encrypted and conn.dialect and conn.dialect >= 0x0300,
 		"SIGN-0013", "the final SESSION_SETUP response is not signed")

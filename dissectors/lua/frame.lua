@@ -21,24 +21,34 @@ local function judge_body(conn, pdu, bad)
 	pdu.asked = pdu.command
 end
 
+-- Notes that a rule was broken. found.sender: who has sent the frame.
+local function note_broken(found, who, request, id, text)
+	local by = who == found.sender and found.from or found.to
+	found[#found + 1] = {id = id, who = who, text = text, by = by,
+		request = request}
+	totals[id] = totals[id] or {who = who, count = 0, frame = found.frame,
+		text = text, by = {}}
+	totals[id].count = totals[id].count + 1
+	totals[id].by[by] = (totals[id].by[by] or 0) + 1
+end
+
 -- A function that notes what is broken in a frame.
-local function noting(found, frame, who)
+local function noting(found, who, request)
 	return function(condition, id, text, ...)
 		if condition then
 			id = id:match("^%u+%-%u+%-%d+$") or "CORE-" .. id
-			text = string.format(text, ...)
-			found[#found + 1] = {id = id, who = who, text = text}
-			totals[id] = totals[id] or
-				{who = who, count = 0, frame = frame}
-			totals[id].count = totals[id].count + 1
+			note_broken(found, who, request, id,
+				string.format(text, ...))
 		end
 	end
 end
 
 local function judge_pdu(conn, pdu, frame, found)
-	local bad = noting(found, frame, pdu.response and "server" or "client")
+	local request = pdu.response and conn.requests[pdu.message_id] or {}
+	found.sender = pdu.response and "server" or "client"
+	local bad = noting(found, found.sender, request.frame)
 	local function blame(who, ...)
-		noting(found, frame, who)(...)
+		noting(found, who)(...)
 	end
 	if pdu.response then
 		learn_response(conn, pdu)
@@ -66,7 +76,7 @@ end
 
 -- What the TRANSFORM_HEADER says.
 local function seal_of(range)
-	local pdu = {range = range}
+	local pdu = pdu_of(range)
 	return {nonce = u64(pdu, 20) .. u64(pdu, 28),
 		session = u64(pdu, 44)}
 end
@@ -108,15 +118,16 @@ local function pdus_of(conn, pinfo, found)
 	end
 	for _, info in ipairs({smb2_pdu()}) do
 		local range = info.range
+		local kind = magic(range)
 		if sent_again(conn, range) then
 			seal, cover = nil, nil
-		elseif magic(range) == 0xfd534d42 and range:len() >= 52 then
+		elseif kind == 0xfd534d42 and range:len() >= 52 then
 			covered(SEALED)
 			seal, before = seal_of(range), nil
-		elseif magic(range) == 0xfc534d42 then
+		elseif kind == 0xfc534d42 then
 			cover = nil
 			covered(PACKED)
-		elseif magic(range) == 0xfe534d42 then
+		elseif kind == 0xfe534d42 then
 			cover = nil
 			local pdu = parse_header(range, seal ~= nil)
 			if pdu then
@@ -170,25 +181,34 @@ local function in_order(a, b)
 end
 
 local function judge_frame(conn, pinfo)
-	local found = {notes = {}}
 	local from_server = pinfo.src_port == conn.server_port
-	local bad = noting(found, pinfo.number,
-		from_server and "server" or "client")
+	local found = {notes = {}, frame = pinfo.number,
+		sender = from_server and "server" or "client",
+		from = tostring(pinfo.src), to = tostring(pinfo.dst)}
+	local bad = noting(found, found.sender)
 	if not conn.quic then
 		gaps_at(conn, found, pinfo)
 	end
 	for _, check in ipairs(conn.quic and frames.list or {}) do
 		check(conn, from_server, bad)
 	end
-	for _, pdu in ipairs(pdus_of(conn, pinfo, found)) do
+	local pdus = pdus_of(conn, pinfo, found)
+	bytes_pending(conn, pinfo, pdus)
+	for _, pdu in ipairs(pdus) do
 		begins_late(conn, pdu, found)
+		unread(conn, pdu, pinfo, found)
 		judge_pdu(conn, pdu, pinfo.number, found)
 	end
-	for _, ending in ipairs(not conn.ended and ends() and endings or {}) do
-		ending(conn, pinfo.number)
+	crowded(conn, pdus, found, pinfo.number)
+	if not conn.ended and ends() then
+		conn.ended = true
+		for _, ending in ipairs(endings) do
+			ending(conn, pinfo.number)
+		end
 	end
-	conn.ended = conn.ended or ends()
-	table.sort(found, in_order)
+	if #found > 1 then
+		table.sort(found, in_order)
+	end
 	return found
 end
 
@@ -220,6 +240,7 @@ function proto.dissector(tvb, pinfo, tree)
 	local found = verdict_of(pinfo)
 	if #found > 0 or #found.notes > 0 then
 		local subtree = tree:add(proto)
+		tell_in_line(pinfo, found)
 		for _, verdict in ipairs(found) do
 			show(subtree, verdict)
 		end
@@ -237,28 +258,18 @@ end
 
 register_postdissector(proto)
 
--- The table at the end: -X lua_script1:report
+-- The table at the end: -X lua_script1:report; with the lives of leases and
+-- opens: -X lua_script1:lives
 
 local function print_report()
-	local ids = {}
-	for id in pairs(totals) do
-		ids[#ids + 1] = id
-	end
-	table.sort(ids)
-	print(string.format("smb3x: %d rules broken, of %d that are judged",
-		#ids, #expert_list))
-	for _, id in ipairs(ids) do
-		local total = totals[id]
-		print(string.format("%-20s %-6s %5d times, first in frame %d",
-			id, total.who, total.count, total.frame))
-	end
+	print_totals()
 	print_unseen()
 	for _, summary in ipairs(summaries) do
-		summary()
+		summary(arguments[1] == "lives")
 	end
 end
 
-if arguments[1] == "report" then
+if arguments[1] == "report" or arguments[1] == "lives" then
 	local tap = Listener.new("frame")
 	tap.draw = print_report
 end

@@ -13,6 +13,8 @@ local SEGMENTS = "TCP segments before this frame are missing"
 local CUT = "the frame is cut short by the capture"
 local SEALED = "encrypted, without a key that fits"
 local PACKED = "compressed, and not decompressed"
+local UNREAD = "a message before this frame was not understood"
+local CROWDED = "more messages in the frame than Wireshark shows for certain"
 
 local unseen -- reason: how many frames, the first
 resets[#resets + 1] = function()
@@ -80,6 +82,34 @@ local function begins_late(conn, pdu, found)
 		not_judged(found, pdu.frame, BEGINNING)
 	end
 	conn.seen = true
+end
+
+-- A message without the one that it goes back to, while the other side has
+-- sent bytes in which the built-in dissector has found no message.
+local function unread(conn, pdu, pinfo, found)
+	local known = conn.requests[pdu.message_id] or
+		conn.used[pdu.message_id] or pdu.unsolicited
+	if not pdu.response then
+		known = pdu.message_number < conn.granted
+	end
+	if conn.whole and not known and conn.pending and
+		conn.pending[pinfo.dst_port] then
+		gap(conn, found, pdu.frame, UNREAD)
+	end
+end
+
+local function crowded(conn, pdus, found, frame)
+	if #pdus >= CROWD then
+		gap(conn, found, frame, CROWDED)
+	end
+end
+
+local function bytes_pending(conn, pinfo, pdus)
+	local len = tcp_len()
+	conn.pending = conn.pending or {}
+	if len and len.value > 0 then
+		conn.pending[pinfo.src_port] = #pdus == 0
+	end
 end
 
 local function print_unseen()

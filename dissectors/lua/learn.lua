@@ -13,7 +13,7 @@ local function learn_request(conn, pdu, frame)
 		return
 	end
 	conn.used[pdu.message_id] = frame
-	pdu.range = nil -- its bytes are gone with this frame
+	pdu.range, pdu.head = nil, nil -- its bytes are gone with this frame
 	conn.requests[pdu.message_id] = pdu
 	conn.outstanding[pdu.message_id] = true
 	conn.credits = conn.credits - cost_of(conn, pdu)
@@ -42,11 +42,14 @@ local function learn_session(conn, pdu)
 		return
 	end
 	local asked = request.security_mode or 0
-	local nobody = bit.band(flags, 3) ~= 0
+	local nobody = bit.band(flags, 3) ~= 0 or request.nobody
+	-- A user who authenticates anew changes nothing of what is required.
+	local before = conn.sessions[pdu.session_id] or {
+		signed = not nobody and (flag(asked, 2) or
+			flag(conn.security_mode or 0, 2))}
 	conn.sessions[pdu.session_id] = {
 		encrypt = flag(flags, 4), nobody = nobody,
-		signed = not nobody and (flag(asked, 2) or
-			flag(conn.security_mode or 0, 2)),
+		signed = before.signed and not nobody,
 	}
 end
 

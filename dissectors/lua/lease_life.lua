@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- The lives of leases and durable opens in the table at the end.
+-- The lives of leases and durable opens, and what is due, in the table at the
+-- end.
 
 local function print_story(thing)
 	for _, event in ipairs(thing.story) do
@@ -45,8 +46,24 @@ local function print_due(life)
 	end
 end
 
-summaries[#summaries + 1] = function()
-	print_leases(caching.life)
-	print_opens(caching.life)
-	print_due(caching.life)
+local function durables(life)
+	local count = 0
+	for _, open in ipairs(life.opens) do
+		count = count + ((open.durable or open.resilient) and 1 or 0)
+	end
+	return count
+end
+
+summaries[#summaries + 1] = function(whole)
+	local life = caching.life
+	local opens = durables(life)
+	if whole then
+		print_leases(life)
+		print_opens(life)
+	elseif #life.leases + opens > 0 then
+		print(("\n%d leases, %d durable opens: -X lua_script1:lives " ..
+			"tells what became of each"):format(#life.leases,
+			opens))
+	end
+	print_due(life)
 end

@@ -14,8 +14,8 @@ caching.LEVELS = {[0] = "none", [1] = "level II", [8] = "exclusive",
 
 -- opens and leases are lists of all that were ever seen.
 local function nothing_known(before)
-	return {clients = {}, sessions = {}, files = {}, persistent = {},
-		operations = {}, due = {}, waiting = {},
+	return {clients = {}, sessions = {}, files = {}, below = {},
+		persistent = {}, operations = {}, due = {}, waiting = {},
 		opens = before and before.opens or {},
 		leases = before and before.leases or {}}
 end
@@ -108,7 +108,7 @@ function caching.forget_all(frame, reason)
 	caching.life = nothing_known(before)
 	caching.life.partial = true
 	for _, conn in pairs(connections) do
-		conn.client, conn.sequences = nil, nil
+		conn.client, conn.sequences, conn.joined = nil, nil, nil
 	end
 end
 
@@ -127,6 +127,12 @@ requests.lease_partial, responses.lease_partial = every, every
 
 -- Sessions and their channels.
 
+local function join(session, conn)
+	session.channels[conn] = true
+	conn.joined = conn.joined or {}
+	conn.joined[session] = true
+end
+
 function caching.session(conn, id)
 	local key = caching.realm(conn) .. "/" .. id
 	local sessions = caching.life.sessions
@@ -137,7 +143,7 @@ function caching.session(conn, id)
 		sessions[key] = session
 	end
 	if not conn.begun then
-		session.channels[conn] = true
+		join(session, conn)
 	end
 	return session
 end
@@ -201,14 +207,13 @@ function caching.lose(session, frame, how)
 end
 
 endings[#endings + 1] = function(conn, frame)
-	for _, session in pairs(caching.life.sessions) do
-		if session.channels[conn] then
-			session.channels[conn] = nil
-			if next(session.channels) == nil then
-				caching.lose(session, frame, "connection lost")
-			end
+	for session in pairs(conn.joined or {}) do
+		session.channels[conn] = nil
+		if next(session.channels) == nil then
+			caching.lose(session, frame, "connection lost")
 		end
 	end
+	conn.joined = nil
 end
 
 also(ask, SESSION_SETUP, function(_, pdu)
@@ -225,7 +230,7 @@ also(answer, SESSION_SETUP, function(conn, pdu, request)
 	if request.binding and next(session.channels) == nil then
 		life.partial = true
 	end
-	session.channels[conn] = true
+	join(session, conn)
 	local previous = life.sessions[realm .. "/" .. request.previous]
 	if previous and previous ~= session then
 		caching.lose(previous, pdu.frame, "displaced by a new session")
@@ -285,12 +290,23 @@ function caching.file(session, tree_id, pdu, at, size)
 	return caching.file_named(session, tree.share, name, plain)
 end
 
+-- Which names are below a name, one level each: life.below.
+local function enlist(key)
+	local below, parent = caching.life.below, key:match("^(.*)\\[^\\]*$")
+	while parent and not (below[parent] and below[parent][key]) do
+		below[parent] = below[parent] or {}
+		below[parent][key] = true
+		key, parent = parent, parent:match("^(.*)\\[^\\]*$")
+	end
+end
+
 function caching.file_named(session, share, name, plain)
 	local key = session.realm .. "/" .. share .. "\\" .. name
 	local files = caching.life.files
 	if files[key] == nil then
 		files[key] = {key = key, share = share, name = name,
 			plain = plain, opens = {}}
+		enlist(key)
 	end
 	return files[key]
 end
@@ -305,18 +321,36 @@ function caching.parent(file)
 end
 
 -- From now on nobody knows which file has this name, or a name below it.
-function caching.forget(file)
-	local files, below = caching.life.files, file.key .. "\\"
-	local gone = {}
-	for key, other in pairs(files) do
-		if other == file or key:sub(1, #below) == below then
-			other.moved = true
-			gone[#gone + 1] = key
+local function forget_below(key)
+	local life = caching.life
+	local below = life.below[key]
+	life.below[key] = nil
+	for other in pairs(below or {}) do
+		forget_below(other)
+		if life.files[other] then
+			life.files[other].moved = true
+			life.files[other] = nil
 		end
 	end
-	for _, key in ipairs(gone) do
-		files[key] = nil
+end
+
+local function forget_names()
+	local life = caching.life
+	for _, file in pairs(life.files) do
+		file.moved = true
 	end
+	life.files, life.below = {}, {}
+end
+
+-- A file that was renamed before has a name that nobody here knows.
+function caching.forget(file)
+	if file.moved then
+		forget_names()
+		return
+	end
+	file.moved = true
+	caching.life.files[file.key] = nil
+	forget_below(file.key)
 end
 
 -- Opens.

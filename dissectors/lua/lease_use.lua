@@ -16,17 +16,24 @@ local CHANGING = {[WRITE] = true, [SET_INFO] = true, [IOCTL] = true}
 
 -- Operations under way, and those that have just ended.
 
-function caching.began(pdu, operation)
-	local list, kept = caching.life.operations, {}
-	for _, one in ipairs(list) do
-		if not one.done or pdu.time - one.done < CERTAIN then
+local function prune(life, time)
+	local kept = {}
+	for _, one in ipairs(life.operations) do
+		if not one.done or time - one.done < CERTAIN then
 			kept[#kept + 1] = one
 		end
 	end
+	life.operations, life.prune_at = kept, 2 * #kept + 64
+end
+
+function caching.began(pdu, operation)
+	local life = caching.life
+	if #life.operations >= (life.prune_at or 64) then
+		prune(life, pdu.time)
+	end
 	operation.frame, operation.client = pdu.frame, caching.client(pdu.conn)
 	operation.parent = caching.parent(operation.file)
-	kept[#kept + 1] = operation
-	caching.life.operations = kept
+	life.operations[#life.operations + 1] = operation
 	pdu.operation = operation
 end
 

@@ -57,12 +57,23 @@ local FILE_AT = {[CLOSE] = 72, [FLUSH] = 72, [READ] = 80, [WRITE] = 80,
 	[LOCK] = 72, [IOCTL] = 72, [QUERY_DIRECTORY] = 72, [CHANGE_NOTIFY] = 72,
 	[QUERY_INFO] = 88, [SET_INFO] = 80}
 
+-- The first bytes of a PDU are read as a string, which is many times faster.
+local HEAD = 512
+
 local function u16(pdu, at)
-	return pdu.range(at, 2):le_uint()
+	local a, b = pdu.head:byte(at + 1, at + 2)
+	if not b then
+		return pdu.range(at, 2):le_uint()
+	end
+	return a + b * 256
 end
 
 local function u32(pdu, at)
-	return pdu.range(at, 4):le_uint()
+	local a, b, c, d = pdu.head:byte(at + 1, at + 4)
+	if not d then
+		return pdu.range(at, 4):le_uint()
+	end
+	return a + b * 256 + c * 65536 + d * 16777216
 end
 
 -- 64-bit values become hexadecimal text: exact in Lua 5.2, and a table key.
@@ -71,7 +82,7 @@ local function u64(pdu, at)
 end
 
 local function number64(pdu, at)
-	return u32(pdu, at + 4) * 4294967296 + u32(pdu, at)
+	return u32(pdu, at + 4) * 4294967296.0 + u32(pdu, at)
 end
 
 local function ones_at(pdu, at)
@@ -101,8 +112,15 @@ local function magic(range)
 	return range:len() >= 4 and range(0, 4):uint()
 end
 
+local function pdu_of(range)
+	local size = range:len()
+	return {range = range, size = size,
+		head = range:raw(0, math.min(size, HEAD))}
+end
+
 local function parse_header(range, secure)
-	local pdu = {range = range, size = range:len(), encrypted = secure}
+	local pdu = pdu_of(range)
+	pdu.encrypted = secure
 	if pdu.size < HEADER_SIZE then
 		return nil
 	end

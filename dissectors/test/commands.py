@@ -289,5 +289,6 @@ CASES = {
     "CORE-ASYNC-0005": (end(c.notify_request(17), pending(17, 11),
                             c.notify_request(18), pending(18, 11)), 39,
                         "server"),
-    "CORE-ASYNC-0007": (header(23, credits=0), 24, "server"),
+    "CORE-ASYNC-0007": (both(header(23, credits=0), header(24, credits=1)),
+                        25, "server"),
 }

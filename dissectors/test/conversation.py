@@ -168,16 +168,21 @@ class Pcap:
         self.frames = 0
         self.starts = []
         self.time = None  # else a second for each frame
+        self.server = 445
 
     def message(self, port, sender, payload):
-        self.segment(port, sender, struct.pack(">I", len(payload)) + payload)
+        payload = struct.pack(">I", len(payload)) + payload
+        for at in range(0, len(payload), 60000):
+            self.segment(port, sender, payload[at:at + 60000])
 
     def finish(self, port):
         """The client ends the connection."""
         self.segment(port, CLIENT, b"", 0x11)
 
     def segment(self, port, sender, payload, flags=0x18):
-        ports = (port, 445) if sender == CLIENT else (445, port)
+        ports = (port, self.server)
+        if sender != CLIENT:
+            ports = (self.server, port)
         sequence = self.sequence.setdefault(port, [1000, 5000])
         tcp = struct.pack(">HHIIBBHHH", *ports, sequence[sender],
                           sequence[1 - sender], 0x50, flags, 65535, 0, 0)

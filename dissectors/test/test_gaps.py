@@ -21,6 +21,7 @@ from test_smb3x import broken, tmp_path, tshark  # noqa: E402,F401
 SEGMENTS = "TCP segments before this frame are missing"
 CUT = "the frame is cut short by the capture"
 SEALED = "encrypted, without a key that fits"
+UNREAD = "a message before this frame was not understood"
 BEGINNING = "the beginning of the connection is missing"
 
 GOOD = {"messages": c.good, "commands": commands.good, "posix": unix.good}
@@ -156,3 +157,33 @@ def test_what_has_no_key_is_said(tmp_path):  # noqa: F811
     assert unjudged(path, tmp_path) == ({SEALED}, [])
     keys = ("-o", f"uat:smb2_seskey_list:{c.keys_line()}")
     assert unjudged(path, tmp_path, *keys) == (set(), [])
+
+
+@pytest.mark.parametrize("index", [8, 9])  # a request, a response
+def test_what_wireshark_does_not_understand_is_said(index,
+                                                    tmp_path):  # noqa: F811
+    pcap = talk_of(c.good())
+    frames = frames_of(pcap)
+    frames[index] = frames[index].replace(b"\xfeSMB", b"XXXX")
+    path = tmp_path / "unread.pcap"
+    path.write_bytes(pcap.out[:24] + b"".join(frames))
+    seen, rules = unjudged(path, tmp_path)
+    assert rules == [] and seen <= {UNREAD}
+    assert index != 8 or seen == {UNREAD}
+
+
+@pytest.mark.parametrize("port,options", [
+    (4450, ()), (5445, ("-o", "smb3x_tcp.ports:5445,5446"))])
+def test_other_ports_and_long_messages(port, options,
+                                       tmp_path):  # noqa: F811
+    """A message of more than 17 bits of length, and a broken rule behind."""
+    messages = c.good()
+    messages[9][0].body += bytes(200000)
+    messages[15][0].h["size"] = 65
+    pcap = c.Pcap()
+    pcap.server = port
+    pcap.conversation(50000, messages)
+    path = tmp_path / "port.pcap"
+    path.write_bytes(pcap.out)
+    assert broken(path, tmp_path, *options) == [
+        (19, "CORE-HEADER-0021", "client")]

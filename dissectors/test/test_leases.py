@@ -78,7 +78,7 @@ def test_the_life_of_an_open(tmp_path):
     GOOD["durable_and_replay"](Scene(pcap, 1))
     path = tmp_path / "durable.pcap"
     path.write_bytes(pcap.out)
-    out = tshark(path, "-X", "lua_script1:report", "-q", tmp_path=tmp_path)
+    out = tshark(path, "-X", "lua_script1:lives", "-q", tmp_path=tmp_path)
     words = out[out.index("Open 1"):].splitlines()
     assert [line.split(None, 1)[-1] for line in words[1:5]] == [
         "opened", "connection lost, kept", "taken up again", "closed"]

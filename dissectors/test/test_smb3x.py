@@ -465,32 +465,48 @@ def test_what_cannot_be_decrypted_breaks_nothing(tmp_path):
     assert broken(path, tmp_path) == []
 
 
-def test_report_counts(tmp_path):
+def one_broken(tmp_path):
     messages = c.good()
     header(DATA, size=65)(messages)
     path = tmp_path / "case.pcap"
     pcap = c.Pcap()
     pcap.conversation(50000, messages)
     path.write_bytes(pcap.out)
+    return path
+
+
+def test_report_counts(tmp_path):
+    path = one_broken(tmp_path)
     out = tshark(path, "-X", "lua_script1:report", "-q", tmp_path=tmp_path)
     assert "smb3x: 1 rules broken" in out
-    assert re.search(r"CORE-HEADER-0001 +server +1 times, first in frame 10",
-                     out)
+    assert re.search(r"CORE-HEADER-0001 +server +1 times, first in frame 10\n"
+                     r" +10  header StructureSize is 65\n"
+                     r" +by 10.0.0.2 \(1\)\n", out)
+
+
+def test_a_finding_says_who_where_and_what_it_answers(tmp_path):
+    path = one_broken(tmp_path)
+    assert "[server breaks CORE-HEADER-0001]" in tshark(
+        path, "-Y", "smb3x.rule", tmp_path=tmp_path)
+    assert "CORE-" not in tshark(path, "-o", "smb3x.info:FALSE", "-Y",
+                                 "smb3x.rule", tmp_path=tmp_path)
+    out = tshark(path, "-Y", 'smb3x.by == "10.0.0.2"', "-T", "fields", "-e",
+                 "smb3x.request", tmp_path=tmp_path)
+    assert out == "9\n"
 
 
 def test_sentences_are_shown_when_they_lie_beside_the_plugin(tmp_path):
-    messages = c.good()
-    header(DATA, size=65)(messages)
-    path = tmp_path / "case.pcap"
-    pcap = c.Pcap()
-    pcap.conversation(50000, messages)
-    path.write_bytes(pcap.out)
-    options = ("-Y", "smb3x.rule", "-T", "fields", "-e", "smb3x.sentence")
+    path = one_broken(tmp_path)
+    options = ("-Y", "smb3x.rule", "-T", "fields", "-e", "smb3x.sentence",
+               "-e", "smb3x.source", "-e", "smb3x.read")
     assert tshark(path, *options, tmp_path=tmp_path).strip() == ""
     sentences = os.environ.get("SENTENCES")
     if not sentences:
         pytest.skip("SENTENCES names no smb3x.rules")
     (tmp_path / "smb3x.rules").write_bytes(
         pathlib.Path(sentences).read_bytes())
-    shown = tshark(path, *options, tmp_path=tmp_path).strip()
-    assert "StructureSize" in shown and shown.startswith("The server MUST")
+    shown = tshark(path, *options, tmp_path=tmp_path).strip().split("\t")
+    assert "StructureSize" in shown[0] and shown[0].startswith(
+        "The server MUST")
+    assert shown[1].startswith("MS-SMB2 ")
+    assert shown[2] == "core.html#CORE-HEADER-0001"
