@@ -187,3 +187,31 @@ def test_other_ports_and_long_messages(port, options,
     path.write_bytes(pcap.out)
     assert broken(path, tmp_path, *options) == [
         (19, "CORE-HEADER-0021", "client")]
+
+
+def test_nobody_is_no_user_whatever_the_server_says(tmp_path):  # noqa: F811
+    """NTLM without a user: the last response need not be signed."""
+    token = b"NTLMSSP\0" + struct.pack("<I", 3) + bytes(52)
+    for user, rules in ((b"\0\0", []), (b"\6\0", ["CORE-SIGN-0013"])):
+        messages = c.good()
+        messages[4][0].body = struct.pack(
+            "<HBBIIHHQ", 25, 0, 1, 0, 0, 88, len(token), 0) + \
+            token[:36] + user + token[38:]
+        messages[5][0].h.update(flags=c.RESPONSE, signature=bytes(16))
+        path = tmp_path / "anonymous.pcap"
+        path.write_bytes(talk_of(messages).out)
+        assert [rule for _, rule, _ in broken(path, tmp_path)] == rules
+
+
+def test_what_may_be_a_pipe_is_not_judged_as_a_file(tmp_path):  # noqa: F811
+    """An impossible CreateAction, with and without the TREE_CONNECT."""
+    messages = commands.good()
+    created = messages[9][0]
+    created.body = created.body[:4] + bytes(4) + created.body[8:]
+    pcap = talk_of(messages)
+    path = tmp_path / "pipe.pcap"
+    path.write_bytes(pcap.out)
+    assert [rule for _, rule, _ in broken(path, tmp_path)] == [
+        "CORE-CREATE-0033"]
+    path.write_bytes(pcap.out[:24] + pcap.out[pcap.starts[8]:])
+    assert broken(path, tmp_path) == []
