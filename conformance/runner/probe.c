@@ -474,7 +474,8 @@ static void body(struct log *log, void *ctx)
 		.seed = c->options->seed,
 	};
 
-	snprintf(run, sizeof(run), "probe-%d", (int)getpid());
+	/* As long for every process: lengths count in the simulator. */
+	snprintf(run, sizeof(run), "probe-%08x", (unsigned int)getpid());
 	found = &c->shared->target;
 	reached = &c->shared->preflight;
 	test_run(&t, NULL);
