@@ -26,16 +26,21 @@ uint64_t test_within(const struct test *t, unsigned int ms)
 	return test_clock() + (uint64_t)(ms * t->time_scale * 1e6);
 }
 
-/* No other run has this client, even with the same seed: what a run leaves
- * behind, such as a durable open, belongs to its own clients. */
+/* No other run has this client, nor another repetition, even with the same
+ * seed: what a test leaves behind, such as a durable open, belongs to its own
+ * clients. */
 static void name_client(struct peer *peer)
 {
 	uint8_t *b = peer->client_guid.b;
 	const char *run = peer->t->run;
+	size_t i;
 
 	test_random(peer->t, b, sizeof(peer->client_guid.b));
-	while (run != NULL && *run != '\0') {
-		*b++ ^= (uint8_t)*run++; /* eight digits */
+	for (i = 0; i < 8 && run != NULL && run[i] != '\0'; i++) {
+		b[i] ^= (uint8_t)run[i];
+	}
+	for (i = 0; i < 4; i++) {
+		b[8 + i] ^= (uint8_t)(peer->t->number >> 8 * i);
 	}
 }
 
