@@ -218,6 +218,20 @@ CONF_TEST(posix, nothing_appended, "no bytes can be appended, to no effect",
 	check_x(t, a, start, RULE_PSX_APPEND_0011);
 }
 
+CONF_TEST(posix, overwritten, "an open that empties the file may only append",
+	RULES(PSX_APPEND_0003), NEEDS(POSIX_EXTENSIONS))
+{
+	struct peer *a = posix_client(t);
+	make_x(a);
+	struct file *f = need_posix(a, "x", 0644,
+		&(struct create_options){.access = FILE_APPEND_DATA,
+			.disposition = DISPOSITION(FILE_OVERWRITE)});
+	need_ok(t, file_write(f, END, "one", 3));
+	check_status(t, file_write(f, 0, "two", 3), STATUS_INVALID_PARAMETER,
+		PSX_APPEND_0003);
+	check_x(t, a, "one", RULE_PSX_APPEND_0003);
+}
+
 CONF_TEST(posix, new_file, "an append open makes a file and writes to it",
 	RULES(PSX_APPEND_0004, PSX_APPEND_0003), NEEDS(POSIX_EXTENSIONS))
 {

@@ -19,13 +19,16 @@ struct share_claim {
 	uint32_t access, share;
 };
 bool sharemode_compatible(struct share_claim fresh, struct share_claim old);
-/* STATUS_SUCCESS or STATUS_SHARING_VIOLATION: open (with its access and share
- * mode set, in the file's list or not yet) against the file's other opens. */
-uint32_t sharemode_check(const struct file *file, const struct open *open);
+/* Of an open that is there. */
+struct share_claim sharemode_claim(const struct open *open);
+/* STATUS_SUCCESS or STATUS_SHARING_VIOLATION: open (in the file's list or not
+ * yet) with this claim against the file's other opens. */
+uint32_t sharemode_check(const struct file *file, const struct open *open,
+	struct share_claim mine);
 /* The same against the opens of the file's other streams, which share only
  * deletion. [MS-FSA] 2.1.5.1.2.1 */
 bool sharemode_streams_disagree(struct engine *engine, const struct file *file,
-	const struct open *open);
+	struct share_claim mine);
 
 /* A security identifier as on the wire. [MS-DTYP] 2.4.2.2 */
 #define SID_MAX 68

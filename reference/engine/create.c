@@ -260,19 +260,20 @@ void cmd_create(struct request *req)
 static uint32_t create_join(struct request *req, struct file *file)
 {
 	const struct open *open = req->open;
+	struct share_claim mine = create_claim(req->work);
 
 	if (open->link->delete_pending &&
 		(open->posix ? RULE(PSX_DELETE_0002)
 			     : RULE(CORE_CREATE_0044))) {
 		return STATUS_DELETE_PENDING;
 	}
-	if (sharemode_streams_disagree(req->engine, file, open)) {
+	if (sharemode_streams_disagree(req->engine, file, mine)) {
 		return STATUS_SHARING_VIOLATION;
 	}
 	if (open->posix && !RULE(PSX_CREATE_0024)) {
 		return STATUS_SUCCESS;
 	}
-	return sharemode_check(file, open);
+	return sharemode_check(file, open, mine);
 }
 
 uint32_t create_attach(struct request *req)
@@ -287,7 +288,7 @@ uint32_t create_attach(struct request *req)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	}
 	req->open = open_hold(open);
-	open->granted_access = create_claims(work);
+	open->granted_access = work->granted;
 	open->share_access = work->body.share_access;
 	open->create_options = work->options;
 	open->posix = work->posix;
@@ -306,7 +307,6 @@ uint32_t create_attach(struct request *req)
 	open->link = file_link_get(file, work->path);
 	status = open->link ? create_join(req, file)
 			    : STATUS_INSUFFICIENT_RESOURCES;
-	open->granted_access = work->granted;
 	if (status) {
 		file_link_release(open->link);
 		open->link = NULL;

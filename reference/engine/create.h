@@ -86,7 +86,7 @@ uint32_t create_attach(struct request *req);
  * begins anew. */
 bool create_waits(struct request *req);
 /* What share modes judge: overwriting is writing, superseding deleting. */
-uint32_t create_claims(const struct create_work *work);
+struct share_claim create_claim(const struct create_work *work);
 /* What it is granted, into the response and as context. */
 void create_cache(struct request *req, struct smb2_create_response *response,
 	struct wire_buf *out, size_t *last);

@@ -67,10 +67,7 @@ static bool create_conflicts(
 {
 	list_each(other, &file->opens, struct open, in_file)
 	{
-		const struct share_claim theirs = {
-			other->granted_access, other->share_access};
-
-		if (!sharemode_compatible(*mine, theirs)) {
+		if (!sharemode_compatible(*mine, sharemode_claim(other))) {
 			return true;
 		}
 	}
@@ -162,8 +159,7 @@ bool create_waits(struct request *req)
 	struct file *file =
 		file_find(req->engine, req->tree->share->config.files,
 			&work->stat, work->stream ? work->name.stream : NULL);
-	const struct share_claim mine = {
-		create_claims(work), work->body.share_access};
+	const struct share_claim mine = create_claim(work);
 	struct cause cause = {
 		.step = req->wait,
 		.session = req->session,

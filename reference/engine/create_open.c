@@ -267,14 +267,16 @@ static void create_reopen(struct request *req)
 	request_submit(req, FILES_REOPEN, create_reopened);
 }
 
-uint32_t create_claims(const struct create_work *work)
+struct share_claim create_claim(const struct create_work *work)
 {
-	if (!work->truncate || !RULE(CORE_SHAREMODE_0014)) {
-		return work->granted;
+	struct share_claim claim = {work->granted, work->body.share_access};
+
+	if (work->truncate && RULE(CORE_SHAREMODE_0014)) {
+		claim.access |= work->body.create_disposition == FILE_SUPERSEDE
+					? DELETE
+					: FILE_WRITE_DATA;
 	}
-	return work->granted | (work->body.create_disposition == FILE_SUPERSEDE
-					       ? DELETE
-					       : FILE_WRITE_DATA);
+	return claim;
 }
 
 /* What overwriting takes, whatever DesiredAccess says. */

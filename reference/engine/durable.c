@@ -407,17 +407,14 @@ static enum model_parked durable_holds(const struct open *open)
 static enum model_newcomer durable_meets(
 	const struct open *open, const struct cause *cause)
 {
-	const struct share_claim theirs = {
-		open->granted_access, open->share_access};
-
 	switch (cause->lease) {
 	case MODEL_LEASE_REASON_STAT_OPEN:
 		return MODEL_NEWCOMER_STAT;
 	case MODEL_LEASE_REASON_OPEN:
 		return MODEL_NEWCOMER_SHARES;
 	case MODEL_LEASE_REASON_SHARING:
-		return cause->claim && sharemode_compatible(
-					       *cause->claim, theirs)
+		return cause->claim && sharemode_compatible(*cause->claim,
+					       sharemode_claim(open))
 			       ? MODEL_NEWCOMER_SHARES
 			       : MODEL_NEWCOMER_CONFLICTS;
 	case MODEL_LEASE_REASON_RENAME:

@@ -181,13 +181,10 @@ bool caching_break(struct file *file, const struct cause *cause)
 
 	list_each(holder, &file->opens, struct open, in_file)
 	{
-		const struct share_claim theirs = {
-			holder->granted_access, holder->share_access};
-
 		/* One that is being closed gives up what it has by itself. */
 		if (holder->closing || cause_own(cause, holder) ||
-			(cause->claim &&
-				sharemode_compatible(*cause->claim, theirs))) {
+			(cause->claim && sharemode_compatible(*cause->claim,
+						 sharemode_claim(holder)))) {
 			continue;
 		}
 		if (holder->lease && cause_spares(cause, holder->lease)) {

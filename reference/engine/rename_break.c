@@ -105,11 +105,9 @@ bool rename_kept_out(const struct open *by, const struct open *open)
 {
 	const struct share_claim mine = {
 		FILE_WRITE_DATA, FILE_SHARE_READ | FILE_SHARE_WRITE};
-	const struct share_claim theirs = {
-		open->granted_access, open->share_access};
 
 	return open != by && !(open->posix && by->posix) &&
-	       !sharemode_compatible(mine, theirs);
+	       !sharemode_compatible(mine, sharemode_claim(open));
 }
 
 bool caching_break_entered(const struct open *by, struct file *directory)

@@ -44,20 +44,22 @@ bool sharemode_compatible(struct share_claim fresh, struct share_claim old)
 			 !(fresh.share & FILE_SHARE_DELETE)));
 }
 
-uint32_t sharemode_check(const struct file *file, const struct open *open)
+struct share_claim sharemode_claim(const struct open *open)
 {
-	struct share_claim mine = {open->granted_access, open->share_access};
+	return (struct share_claim){open->granted_access, open->share_access};
+}
 
+uint32_t sharemode_check(const struct file *file, const struct open *open,
+	struct share_claim mine)
+{
 	list_each(other, &file->opens, struct open, in_file)
 	{
-		struct share_claim theirs = {
-			other->granted_access, other->share_access};
-
 		if (!RULE(CORE_SHAREMODE_0012) &&
 			other->session == open->session) {
 			continue;
 		}
-		if (other != open && !sharemode_compatible(mine, theirs)) {
+		if (other != open &&
+			!sharemode_compatible(mine, sharemode_claim(other))) {
 			return STATUS_SHARING_VIOLATION;
 		}
 	}
@@ -65,31 +67,32 @@ uint32_t sharemode_check(const struct file *file, const struct open *open)
 }
 
 /* Deleting the main stream deletes all of them. */
-static bool sharemode_deletes(const struct file *file, const struct open *open)
+static bool sharemode_deletes(const struct file *file, struct share_claim claim)
 {
-	return !file->stream && (open->granted_access & DELETE);
+	return !file->stream && (claim.access & DELETE);
 }
 
-static bool sharemode_holds(const struct open *open)
+static bool sharemode_holds(struct share_claim claim)
 {
-	return (open->granted_access & SHARE_ANY) &&
-	       !(open->share_access & FILE_SHARE_DELETE);
+	return (claim.access & SHARE_ANY) && !(claim.share & FILE_SHARE_DELETE);
 }
 
 bool sharemode_streams_disagree(
-	struct engine *engine, const struct file *file, const struct open *open)
+	struct engine *engine, const struct file *file, struct share_claim mine)
 {
 	struct file *other = NULL;
 
 	while ((other = file_sibling(engine, file, other))) {
-		list_each(theirs, &other->opens, struct open, in_file)
+		list_each(open, &other->opens, struct open, in_file)
 		{
+			struct share_claim theirs = sharemode_claim(open);
+
 			if ((RULE(CORE_SHAREMODE_0010) &&
-				    sharemode_deletes(file, open) &&
+				    sharemode_deletes(file, mine) &&
 				    sharemode_holds(theirs)) ||
 				(RULE(CORE_SHAREMODE_0013) &&
 					sharemode_deletes(other, theirs) &&
-					sharemode_holds(open))) {
+					sharemode_holds(mine))) {
 				return true;
 			}
 		}
